@@ -1,0 +1,3 @@
+//! The binary `cqlite`.
+
+fn main() {}

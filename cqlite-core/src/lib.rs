@@ -1,0 +1,18 @@
+//! Reads Apache Cassandra's SSTables without Cassandra.
+//!
+//! One stream carries everything: partitions in token order, and inside each one its static row, rows and range
+//! tombstone markers in clustering order ([`model::PartitionSource`]). A scan of an SSTable and a merge of many *are*
+//! that stream; the dumper, the verifier and the query executor *consume* it.
+//!
+//! ```text
+//! bytes -> sstable::data -> sstable::scan -> merge -> query -> output
+//! ```
+
+pub mod bytes;
+pub mod error;
+pub mod limits;
+pub mod model;
+pub mod schema;
+pub mod types;
+
+pub use error::{Error, ErrorKind, Result};

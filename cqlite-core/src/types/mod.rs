@@ -1,0 +1,151 @@
+//! CQL's types. A value is raw bytes with a type until someone shows or compares it.
+//!
+//! Authority: `o.a.c.db.marshal.*`.
+
+use std::sync::Arc;
+
+/// A type of a value, a key or a clustering column. The descending order of a clustering column is not part of its
+/// type: see [`crate::schema::ClusteringColumn`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CqlType {
+    /// `ascii`: bytes below 0x80.
+    Ascii,
+    /// `bigint`: i64.
+    BigInt,
+    /// `blob`.
+    Blob,
+    /// `boolean`: one byte.
+    Boolean,
+    /// `counter`: a counter context, see `o.a.c.db.context.CounterContext`.
+    Counter,
+    /// `date`: u32 days, 2^31 is 1970-01-01.
+    Date,
+    /// `decimal`: i32 scale and a two's complement unscaled value.
+    Decimal,
+    /// `double`.
+    Double,
+    /// `duration`: signed vints of months, days and nanoseconds.
+    Duration,
+    /// `float`.
+    Float,
+    /// `inet`: 4 or 16 bytes.
+    Inet,
+    /// `int`: i32.
+    Int,
+    /// `smallint`: i16.
+    SmallInt,
+    /// `text`, also called `varchar`: UTF-8.
+    Text,
+    /// `time`: i64 nanoseconds of the day.
+    Time,
+    /// `timestamp`: i64 milliseconds since 1970.
+    Timestamp,
+    /// `timeuuid`: 16 bytes, version 1.
+    TimeUuid,
+    /// `tinyint`: i8.
+    TinyInt,
+    /// `uuid`: 16 bytes.
+    Uuid,
+    /// `varint`: two's complement of any length.
+    Varint,
+    /// `list<element>`; multi-cell unless frozen.
+    List {
+        /// Type of the elements.
+        element: Arc<CqlType>,
+        /// One value rather than a cell an element.
+        frozen: bool,
+    },
+    /// `set<element>`; multi-cell unless frozen.
+    Set {
+        /// Type of the elements.
+        element: Arc<CqlType>,
+        /// One value rather than a cell an element.
+        frozen: bool,
+    },
+    /// `map<key, value>`; multi-cell unless frozen.
+    Map {
+        /// Type of the keys.
+        key: Arc<CqlType>,
+        /// Type of the values.
+        value: Arc<CqlType>,
+        /// One value rather than a cell an entry.
+        frozen: bool,
+    },
+    /// `tuple<...>`, always one value.
+    Tuple(Arc<[CqlType]>),
+    /// A user-defined type; multi-cell unless frozen.
+    Udt {
+        /// Its definition.
+        definition: Arc<UserType>,
+        /// One value rather than a cell a field.
+        frozen: bool,
+    },
+    /// `vector<element, dimension>`, always one value.
+    Vector {
+        /// Type of the elements.
+        element: Arc<CqlType>,
+        /// Count of elements.
+        dimension: u32,
+    },
+    /// `DateType` of Thrift's time: i64 milliseconds compared as unsigned bytes.
+    LegacyDate,
+    /// `LexicalUUIDType` of Thrift's time: 16 bytes compared unsigned.
+    LexicalUuid,
+    /// `EmptyType`: a value of no bytes, in compact tables.
+    Empty,
+    /// `CompositeType(...)`: a composite partition key, or a composite value of Thrift's time.
+    Composite(Arc<[CqlType]>),
+    /// `DynamicCompositeType(a=>T,...)`: aliases and their types; values name their own types.
+    DynamicComposite(Arc<[(char, CqlType)]>),
+    /// `PartitionerDefinedOrder`: a base table's raw partition key as clustering column of an index table, ordered by
+    /// token. Holds the base table's partitioner class and, from 5.0, its partition key type.
+    PartitionerDefinedOrder {
+        /// Class name of the partitioner, as stored.
+        partitioner: Arc<str>,
+        /// Partition key type of the base table, when stored.
+        base: Option<Arc<CqlType>>,
+    },
+    /// A class this library has no rules for; its values are shown as blobs and compared as unsigned bytes.
+    Custom(Arc<str>),
+}
+
+/// A user-defined type. Authority: `o.a.c.db.marshal.UserType`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UserType {
+    /// Keyspace it belongs to.
+    pub keyspace: String,
+    /// Its name, without quotes.
+    pub name: String,
+    /// Names (without quotes) and types of its fields, in order; a value may hold only the first ones.
+    pub fields: Vec<(String, CqlType)>,
+}
+
+impl CqlType {
+    /// Length in bytes that a non-empty value always has; such values are stored without their length in Data.db.
+    ///
+    /// Authority: `AbstractType.valueLengthIfFixed`. `tinyint`, `smallint`, `date` and `time` have none.
+    pub fn fixed_length(&self) -> Option<usize> {
+        match self {
+            CqlType::Boolean => Some(1),
+            CqlType::Int | CqlType::Float => Some(4),
+            CqlType::BigInt | CqlType::Double | CqlType::Timestamp | CqlType::LegacyDate => Some(8),
+            CqlType::TimeUuid | CqlType::Uuid | CqlType::LexicalUuid => Some(16),
+            CqlType::Empty => Some(0),
+            CqlType::Vector { element, dimension } => element
+                .fixed_length()
+                .and_then(|n| n.checked_mul(*dimension as usize)),
+            _ => None,
+        }
+    }
+
+    /// Whether a column of this type has a cell per element: a collection or user type that is not frozen.
+    pub fn is_multi_cell(&self) -> bool {
+        matches!(
+            self,
+            CqlType::List { frozen: false, .. }
+                | CqlType::Set { frozen: false, .. }
+                | CqlType::Map { frozen: false, .. }
+                | CqlType::Udt { frozen: false, .. }
+        )
+    }
+}
