@@ -2,6 +2,10 @@
 //!
 //! Authority: `o.a.c.db.marshal.*`.
 
+mod literal;
+
+pub use literal::Literal;
+
 use std::sync::Arc;
 
 /// A type of a value, a key or a clustering column. The descending order of a clustering column is not part of its
