@@ -13,6 +13,7 @@ pub mod error;
 pub mod limits;
 pub mod model;
 pub mod schema;
+pub mod sstable;
 pub mod types;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,3 @@
+//! Data.db: one layout in both formats.
+
+pub mod clustering;
