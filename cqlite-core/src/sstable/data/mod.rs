@@ -1,3 +1,4 @@
 //! Data.db: one layout in both formats.
 
 pub mod clustering;
+pub mod deletion;
