@@ -1,0 +1,181 @@
+package golden;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.apache.cassandra.auth.AuthenticatedUser;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.cql3.CQLStatement;
+import org.apache.cassandra.cql3.ColumnSpecification;
+import org.apache.cassandra.cql3.QueryHandler;
+import org.apache.cassandra.cql3.QueryOptions;
+import org.apache.cassandra.cql3.ResultSet;
+import org.apache.cassandra.db.ColumnFamilyStore;
+import org.apache.cassandra.db.ConsistencyLevel;
+import org.apache.cassandra.db.Directories;
+import org.apache.cassandra.db.Keyspace;
+import org.apache.cassandra.db.compaction.CompactionManager;
+import org.apache.cassandra.db.marshal.AbstractType;
+import org.apache.cassandra.exceptions.RequestExecutionException;
+import org.apache.cassandra.exceptions.RequestValidationException;
+import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.service.CassandraDaemon;
+import org.apache.cassandra.service.ClientState;
+import org.apache.cassandra.service.QueryState;
+import org.apache.cassandra.service.StorageService;
+import org.apache.cassandra.transport.Dispatcher;
+import org.apache.cassandra.transport.ProtocolVersion;
+import org.apache.cassandra.transport.messages.ResultMessage;
+import org.apache.cassandra.utils.ByteBufferUtil;
+
+/**
+ * A Cassandra node that takes its orders, one JSON object a line, on standard input and answers each with one JSON line
+ * on standard output. Statements run as those of a native-protocol client do, with the protocol's own timestamp
+ * and now-in-seconds options.
+ */
+public final class Node
+{
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static ClientState client;
+
+    public static void main(String[] args) throws Exception
+    {
+        PrintStream answers = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+        System.setOut(System.err);
+        new CassandraDaemon(true).activate();
+        // Counters are led only by a node that takes clients.
+        StorageService.instance.setRpcReady(true);
+        client = ClientState.forExternalCalls(new InetSocketAddress("127.0.0.1", 1));
+        client.login(AuthenticatedUser.ANONYMOUS_USER);
+        answers.println("{\"ready\":true}");
+
+        BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line; (line = orders.readLine()) != null;)
+        {
+            Map<String, Object> answer = new LinkedHashMap<>();
+            try
+            {
+                obey(JSON.readTree(line), answer);
+            }
+            catch (RequestValidationException | RequestExecutionException e)
+            {
+                answer.put("error", e.getMessage());
+            }
+            catch (Throwable t)
+            {
+                t.printStackTrace();
+                answer.put("failure", t.toString());
+            }
+            answers.println(JSON.writeValueAsString(answer));
+        }
+        // An orderly stop would flush and rewrite files that have been copied already.
+        Runtime.getRuntime().halt(0);
+    }
+
+    private static void obey(JsonNode order, Map<String, Object> answer) throws Exception
+    {
+        String verb = order.get("do").asText();
+        switch (verb)
+        {
+            case "cql":
+                cql(order, answer);
+                break;
+            case "flush":
+                table(order).forceBlockingFlush(ColumnFamilyStore.FlushReason.USER_FORCED);
+                break;
+            case "compact":
+                table(order).forceMajorCompaction();
+                break;
+            case "level":
+                for (SSTableReader sstable : table(order).getLiveSSTables())
+                    sstable.mutateLevelAndReload(order.get("level").asInt());
+                break;
+            case "snapshot":
+                table(order).snapshot(order.get("tag").asText());
+                break;
+            case "directory":
+                Directories directories = table(order).getDirectories();
+                answer.put("path", directories.getDirectoryForNewSSTables().absolutePath());
+                List<String> live = new ArrayList<>();
+                for (ColumnFamilyStore store : table(order).concatWithIndexes())
+                    for (SSTableReader sstable : store.getLiveSSTables())
+                        live.add(sstable.descriptor.baseFile().absolutePath());
+                answer.put("live", live);
+                break;
+            case "craft":
+                Craft.apply(table(order), order.get("partition"));
+                break;
+            case "jump":
+                ShiftedClock.jump(order.get("seconds").asLong());
+                break;
+            case "column_index_size_kib":
+                DatabaseDescriptor.setColumnIndexSizeInKiB(order.get("value").asInt());
+                break;
+            case "ulids":
+                DatabaseDescriptor.getRawConfig().uuid_sstable_identifiers_enabled = order.get("value").asBoolean();
+                break;
+            case "incremental_backups":
+                DatabaseDescriptor.setIncrementalBackupsEnabled(order.get("value").asBoolean());
+                break;
+            default:
+                throw new IllegalArgumentException(verb);
+        }
+    }
+
+    private static ColumnFamilyStore table(JsonNode order)
+    {
+        return Keyspace.open(order.get("keyspace").asText()).getColumnFamilyStore(order.get("table").asText());
+    }
+
+    /** Answers "rows" (texts) and "columns"; with "hex" in the order the values are raw bytes. */
+    private static void cql(JsonNode order, Map<String, Object> answer)
+    {
+        QueryState state = new QueryState(client);
+        long timestamp = order.path("timestamp").asLong(Long.MIN_VALUE);
+        long nowInSec = order.path("now").asLong(Long.MIN_VALUE);
+        QueryOptions options = QueryOptions.create(ConsistencyLevel.ONE, Collections.emptyList(), false, -1, null, null,
+                                                   ProtocolVersion.CURRENT, null, timestamp, nowInSec);
+        QueryHandler handler = ClientState.getCQLQueryHandler();
+        CQLStatement statement = handler.parse(order.get("q").asText(), state, options);
+        ResultMessage message = handler.process(statement, state, options, null, Dispatcher.RequestTime.forImmediateExecution());
+        // New tables must keep each flush as an SSTable of its own.
+        if (message instanceof ResultMessage.SchemaChange)
+            CompactionManager.instance.disableAutoCompaction();
+        if (!(message instanceof ResultMessage.Rows))
+            return;
+
+        ResultSet result = ((ResultMessage.Rows) message).result;
+        List<ColumnSpecification> columns = result.metadata.names.subList(0, result.metadata.getColumnCount());
+        boolean hex = order.path("hex").asBoolean();
+        List<List<String>> rows = new ArrayList<>();
+        for (List<?> row : result.rows)
+        {
+            List<String> texts = new ArrayList<>();
+            for (int i = 0; i < columns.size(); i++)
+                texts.add(text(row.get(i), columns.get(i).type, hex));
+            rows.add(texts);
+        }
+        answer.put("columns", columns.stream().map(c -> c.name.toString()).toList());
+        answer.put("rows", rows);
+    }
+
+    private static String text(Object cell, AbstractType<?> type, boolean hex)
+    {
+        if (cell == null)
+            return null;
+        ByteBuffer value = cell instanceof byte[] ? ByteBuffer.wrap((byte[]) cell) : (ByteBuffer) cell;
+        return hex ? ByteBufferUtil.bytesToHex(value) : type.getString(value);
+    }
+}
