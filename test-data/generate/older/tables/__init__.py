@@ -1,0 +1,3 @@
+"""The tables, in the order in which they are made."""
+
+from . import states  # noqa: F401
