@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod error;
 pub mod limits;
 pub mod model;
+pub mod partitioner;
 pub mod schema;
 pub mod sstable;
 pub mod types;
