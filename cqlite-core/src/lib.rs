@@ -9,6 +9,7 @@
 //! ```
 
 pub mod bytes;
+pub mod cql;
 pub mod error;
 pub mod limits;
 pub mod model;

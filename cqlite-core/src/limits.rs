@@ -15,3 +15,9 @@ pub const CHUNK_LENGTH_BYTES_MAX: u32 = 1 << 28;
 
 /// Longest row, in bytes, that is held in memory: spans inside a row are 32 bits wide.
 pub const ROW_BYTES_MAX: u64 = (1 << 31) - 1;
+
+/// Deepest nesting of a CQL expression, counting the operators of a chain; deeper ones are refused.
+pub const CQL_DEPTH_MAX: usize = 64;
+
+/// Longest CQL text, in bytes: a schema of ten thousand tables is shorter.
+pub const CQL_TEXT_BYTES_MAX: usize = 1 << 26;

@@ -1,0 +1,16 @@
+//! CQL text: tokens, grammar, syntax tree. What a statement means is not known here.
+//!
+//! Authority: `o.a.c.cql3`'s grammar (`Lexer.g`, `Parser.g`) of 5.0.
+
+pub mod ast;
+mod keyword;
+mod lexer;
+mod parser;
+mod select;
+mod term;
+
+#[cfg(test)]
+mod tests;
+
+pub use keyword::{is_reserved, quote_name};
+pub use parser::{parse_select, parse_statement};
