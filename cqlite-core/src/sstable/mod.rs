@@ -2,4 +2,5 @@
 //!
 //! Authority: `o.a.c.io.sstable.format`.
 
+pub mod component;
 pub mod data;

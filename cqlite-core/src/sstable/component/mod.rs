@@ -1,0 +1,3 @@
+//! The components around Data.db that both formats share, one file each.
+
+pub mod filter;
