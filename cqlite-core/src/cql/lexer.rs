@@ -60,6 +60,7 @@ pub struct Lexer<'a> {
 }
 
 type Lexed<'a> = IResult<&'a str, &'a str>;
+type Rule = fn(&str) -> Lexed<'_>;
 
 fn is_word_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
@@ -265,7 +266,7 @@ fn lex(rest: &str) -> (Kind, usize) {
         '/' if rest.starts_with("/*") => (Kind::Unterminated, rest.len()),
         _ if first.is_ascii_alphanumeric() || first == '-' => {
             // Which of these it is cannot be told from the first character, and a UUID can begin like any of them.
-            let rules: [(Kind, fn(&str) -> Lexed<'_>); 7] = [
+            let rules: [(Kind, Rule); 7] = [
                 (Kind::Uuid, uuid),
                 (Kind::Duration, duration),
                 (Kind::Blob, blob),

@@ -300,20 +300,14 @@ impl Parser<'_> {
             return Ok(Expr::Cast { expr, ty });
         }
         if place == Place::Selection {
-            let of_column: [(&str, fn(Box<Expr>) -> Expr); 3] = [
-                ("writetime", Expr::WriteTime),
-                ("maxwritetime", Expr::MaxWriteTime),
-                ("ttl", Expr::Ttl),
-            ];
-            for (word, make) in of_column {
-                if self.is_word_nth(0, word) {
-                    self.bump();
-                    self.bump();
-                    let column = Expr::Column(self.name("a column")?);
-                    let column = self.nested(|p| p.modifiers(column))?;
-                    self.expect_symbol(")")?;
-                    return Ok(make(Box::new(column)));
-                }
+            if self.is_word_nth(0, "writetime") {
+                return self.of_column(Expr::WriteTime);
+            }
+            if self.is_word_nth(0, "maxwritetime") {
+                return self.of_column(Expr::MaxWriteTime);
+            }
+            if self.is_word_nth(0, "ttl") {
+                return self.of_column(Expr::Ttl);
             }
         }
         // `token` is reserved, and a function all the same.
@@ -335,6 +329,16 @@ impl Parser<'_> {
             name,
         };
         self.arguments(name, place)
+    }
+
+    /// `writetime(column)` and the like.
+    fn of_column(&mut self, make: fn(Box<Expr>) -> Expr) -> Result<Expr> {
+        self.bump();
+        self.expect_symbol("(")?;
+        let column = Expr::Column(self.name("a column")?);
+        let column = self.nested(|p| p.modifiers(column))?;
+        self.expect_symbol(")")?;
+        Ok(make(Box::new(column)))
     }
 
     /// Arguments and `)` of a call, after its `(`.
@@ -369,7 +373,7 @@ impl Parser<'_> {
 /// The bytes of an even number of hexadecimal digits.
 fn hex(digits: &str) -> Option<Vec<u8>> {
     let nibble = |digit: u8| char::from(digit).to_digit(16);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits
