@@ -2,9 +2,17 @@
 //!
 //! Authority: `o.a.c.db.marshal.*`.
 
+mod comparable;
+mod compare;
+mod decimal;
+mod hex;
 mod literal;
+mod marshal;
+mod parts;
 
+pub use comparable::{write_comparable_clustering, write_comparable_key, write_escaped};
 pub use literal::Literal;
+pub use marshal::write_identifier;
 
 use std::sync::Arc;
 
@@ -93,7 +101,7 @@ pub enum CqlType {
     },
     /// `DateType` of Thrift's time: i64 milliseconds compared as unsigned bytes.
     LegacyDate,
-    /// `LexicalUUIDType` of Thrift's time: 16 bytes compared unsigned.
+    /// `LexicalUUIDType` of Thrift's time: 16 bytes compared as two signed longs.
     LexicalUuid,
     /// `EmptyType`: a value of no bytes, in compact tables.
     Empty,
@@ -109,6 +117,8 @@ pub enum CqlType {
         /// Partition key type of the base table, when stored.
         base: Option<Arc<CqlType>>,
     },
+    /// `ReversedType(T)` inside a composite, never at the top of a type: there it is `descending` of the column.
+    Reversed(Arc<CqlType>),
     /// A class this library has no rules for; its values are shown as blobs and compared as unsigned bytes.
     Custom(Arc<str>),
 }
@@ -135,10 +145,97 @@ impl CqlType {
             CqlType::BigInt | CqlType::Double | CqlType::Timestamp | CqlType::LegacyDate => Some(8),
             CqlType::TimeUuid | CqlType::Uuid | CqlType::LexicalUuid => Some(16),
             CqlType::Empty => Some(0),
+            CqlType::Reversed(base) => base.fixed_length(),
             CqlType::Vector { element, dimension } => element
                 .fixed_length()
                 .and_then(|n| n.checked_mul(*dimension as usize)),
             _ => None,
+        }
+    }
+
+    /// The types of the components of a partition key of this type: a composite's, else itself.
+    pub fn components(&self) -> &[CqlType] {
+        match self {
+            CqlType::Composite(types) => types,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    /// The same type as one value: a collection or user type frozen with all that is inside.
+    pub fn freeze(&self) -> CqlType {
+        let arc = |t: &Arc<CqlType>| match t.is_frozen() {
+            true => t.clone(),
+            false => Arc::new(t.freeze()),
+        };
+        match self {
+            CqlType::List { element, .. } => CqlType::List {
+                element: arc(element),
+                frozen: true,
+            },
+            CqlType::Set { element, .. } => CqlType::Set {
+                element: arc(element),
+                frozen: true,
+            },
+            CqlType::Map { key, value, .. } => CqlType::Map {
+                key: arc(key),
+                value: arc(value),
+                frozen: true,
+            },
+            CqlType::Udt { definition, .. } => CqlType::Udt {
+                definition: match definition.fields.iter().all(|(_, t)| t.is_frozen()) {
+                    true => definition.clone(),
+                    false => Arc::new(UserType {
+                        keyspace: definition.keyspace.clone(),
+                        name: definition.name.clone(),
+                        fields: definition
+                            .fields
+                            .iter()
+                            .map(|(name, t)| (name.clone(), t.freeze()))
+                            .collect(),
+                    }),
+                },
+                frozen: true,
+            },
+            // Tuples and vectors were made of frozen types.
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether [`CqlType::freeze`] would change nothing.
+    fn is_frozen(&self) -> bool {
+        match self {
+            CqlType::List { element, frozen } | CqlType::Set { element, frozen } => {
+                *frozen && element.is_frozen()
+            }
+            CqlType::Map { key, value, frozen } => *frozen && key.is_frozen() && value.is_frozen(),
+            CqlType::Udt { definition, frozen } => {
+                *frozen && definition.fields.iter().all(|(_, t)| t.is_frozen())
+            }
+            _ => true,
+        }
+    }
+
+    /// How deep types nest in it; 1 for a simple one.
+    pub(crate) fn depth(&self) -> usize {
+        let deepest = |types: &[CqlType]| types.iter().map(CqlType::depth).max().unwrap_or(0);
+        1 + match self {
+            CqlType::List { element, .. }
+            | CqlType::Set { element, .. }
+            | CqlType::Vector { element, .. }
+            | CqlType::Reversed(element) => element.depth(),
+            CqlType::Map { key, value, .. } => key.depth().max(value.depth()),
+            CqlType::Tuple(types) | CqlType::Composite(types) => deepest(types),
+            CqlType::Udt { definition, .. } => definition
+                .fields
+                .iter()
+                .map(|(_, t)| t.depth())
+                .max()
+                .unwrap_or(0),
+            CqlType::DynamicComposite(aliases) => {
+                aliases.iter().map(|(_, t)| t.depth()).max().unwrap_or(0)
+            }
+            CqlType::PartitionerDefinedOrder { base, .. } => base.as_ref().map_or(0, |t| t.depth()),
+            _ => 0,
         }
     }
 
