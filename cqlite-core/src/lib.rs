@@ -11,6 +11,7 @@
 pub mod bytes;
 pub mod cql;
 pub mod error;
+pub mod io;
 pub mod limits;
 pub mod model;
 pub mod partitioner;

@@ -49,7 +49,7 @@ pub struct CellSpan {
     pub local_deletion_time: i64,
     /// Path in a multi-cell column, else null.
     pub path: Span,
-    /// The value; null for a tombstone.
+    /// The value; of no bytes for a tombstone.
     pub value: Span,
 }
 
@@ -66,15 +66,15 @@ pub struct Cell<'a> {
     pub local_deletion_time: i64,
     /// List: timeuuid; set: element; map: key; user type: i16 field index. `None` in a simple column.
     pub path: Option<&'a [u8]>,
-    /// The value, `None` for a tombstone. May be of no bytes.
-    pub value: Option<&'a [u8]>,
+    /// The value; of no bytes for a tombstone, which other cells may have too.
+    pub value: &'a [u8],
 }
 
 impl Cell<'_> {
     /// Whether it is a tombstone.
     #[inline]
     pub fn is_tombstone(&self) -> bool {
-        self.value.is_none()
+        self.local_deletion_time != NO_DELETION_TIME && self.ttl == 0
     }
 
     /// Whether it has a TTL.
@@ -244,7 +244,7 @@ impl<'a> RowRef<'a> {
             ttl: span.ttl,
             local_deletion_time: span.local_deletion_time,
             path: span.path.of(self.bytes),
-            value: span.value.of(self.bytes),
+            value: span.value.of(self.bytes).unwrap_or_default(),
         }
     }
 

@@ -4,3 +4,12 @@
 
 pub mod component;
 pub mod data;
+pub mod descriptor;
+mod reader;
+mod scan;
+pub mod version;
+
+pub use descriptor::{Component, Descriptor, SSTableId};
+pub use reader::{OpenOptions, SSTable};
+pub use scan::Scan;
+pub use version::{Format, Version};

@@ -1,4 +1,23 @@
-//! Data.db: one layout in both formats.
+//! Data.db: its chunks, and the partitions, rows and markers in them. Both formats share its layout.
+//!
+//! Authority: `o.a.c.db.rows.UnfilteredSerializer`, `o.a.c.io.util.CompressedChunkReader`.
+//!
+//! ```text
+//! partition  = u16 key length, key, deletion time, [static row], unfiltered*, 0x01
+//! unfiltered = flags [extended flags] clustering size previous-size liveness [deletion] [column subset] cells
+//!            | 0x02 bound size previous-size deletion [deletion]
+//! ```
 
 pub mod clustering;
+mod decode;
 pub mod deletion;
+mod file;
+mod layout;
+mod window;
+
+pub use decode::{
+    Decoded, PartitionStart, decode_partition_start, decode_unfiltered, skip_unfiltered,
+};
+pub use file::{ChunkCache, DataFile};
+pub use layout::{ColumnTarget, Layout};
+pub use window::{Fetch, Window};

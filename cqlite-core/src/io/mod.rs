@@ -1,0 +1,201 @@
+//! Where bytes come from: a file read at offsets, or mapped.
+//!
+//! Data.db is read at offsets, so that a scan's memory is its own small window; indexes and other small components are
+//! mapped, so that a lookup costs no system call. SSTables are immutable: a file that another process truncates while
+//! it is mapped ends this process, as it does for every program that maps files.
+
+use crate::{Error, Result};
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+/// Bytes that can be read at any offset, from many threads at once.
+pub trait ReadAt: Send + Sync {
+    /// Reads up to `buffer.len()` bytes at `offset`; 0 at the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize>;
+}
+
+impl ReadAt for File {
+    #[cfg(unix)]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+    #[cfg(windows)]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let start = usize::try_from(offset).map_or(self.len(), |o| o.min(self.len()));
+        let n = buffer.len().min(self.len() - start);
+        buffer[..n].copy_from_slice(&self[start..start + n]);
+        Ok(n)
+    }
+}
+
+/// A named, sized source of bytes.
+pub struct Source {
+    path: PathBuf,
+    len: u64,
+    bytes: Box<dyn ReadAt>,
+}
+
+impl Source {
+    /// Opens a regular file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (file, len) = open_regular(path)?;
+        Ok(Source::new(path, len, Box::new(file)))
+    }
+
+    /// `len` bytes behind a name that errors will tell.
+    pub fn new(path: &Path, len: u64, bytes: Box<dyn ReadAt>) -> Self {
+        Source {
+            path: path.to_owned(),
+            len,
+            bytes,
+        }
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its length in bytes when it was opened.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills `buffer` from `offset`; bytes that are not there are an error.
+    pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> Result<()> {
+        while !buffer.is_empty() {
+            match self.bytes.read_at(offset, buffer) {
+                Ok(0) => {
+                    return Err(Error::corrupt("the file ends early")
+                        .advise("it is truncated: restore it from a replica or a backup")
+                        .at(offset)
+                        .in_file(&self.path));
+                }
+                Ok(n) => {
+                    offset += n as u64;
+                    buffer = &mut buffer[n..];
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io(&self.path, e).at(offset)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.path.display(), self.len)
+    }
+}
+
+/// All bytes of a file, mapped or in memory.
+pub struct Mapped {
+    path: PathBuf,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Map(memmap2::Mmap),
+    Memory(Vec<u8>),
+}
+
+impl Mapped {
+    /// Maps a regular file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (file, len) = open_regular(path)?;
+        let bytes = if len == 0 {
+            Bytes::Memory(Vec::new())
+        } else {
+            Bytes::Map(map(&file).map_err(|e| Error::io(path, e))?)
+        };
+        Ok(Mapped {
+            path: path.to_owned(),
+            bytes,
+        })
+    }
+
+    /// Bytes in memory behind a name that errors will tell.
+    pub fn from_vec(path: &Path, bytes: Vec<u8>) -> Self {
+        Mapped {
+            path: path.to_owned(),
+            bytes: Bytes::Memory(bytes),
+        }
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Map(map) => map,
+            Bytes::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl std::fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.path.display(), self.len())
+    }
+}
+
+#[allow(unsafe_code)]
+fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
+    // SAFETY: the map is only read, and SSTable components are never changed in place; see the head of this file for
+    // what a truncation by somebody else does.
+    unsafe { memmap2::Mmap::map(file) }
+}
+
+fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
+    if metadata.is_dir() {
+        return Err(Error::invalid("it is a directory, not a file").in_file(path));
+    }
+    Ok((file, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_short_file_is_corrupt_and_an_absent_one_not_found() {
+        let source = Source::new(Path::new("x"), 5, Box::new(vec![1, 2, 3]));
+        let mut two = [0; 2];
+        source.read_exact_at(1, &mut two).unwrap();
+        assert_eq!(two, [2, 3]);
+        let e = source.read_exact_at(2, &mut two).unwrap_err();
+        assert_eq!(
+            (e.kind(), e.location().offset),
+            (ErrorKind::Corrupt, Some(3))
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let absent = Mapped::open(&dir.path().join("none")).unwrap_err();
+        assert_eq!(absent.kind(), ErrorKind::NotFound);
+        assert_eq!(
+            Source::open(dir.path()).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+    }
+}

@@ -1,0 +1,474 @@
+//! Statistics.db: an envelope of up to four components, of which the serialization header is what Data.db is read by.
+//!
+//! Authority: `o.a.c.io.sstable.metadata.{MetadataSerializer,ValidationMetadata,CompactionMetadata,StatsMetadata}` and
+//! `o.a.c.db.SerializationHeader.Serializer`.
+//!
+//! ```text
+//! i32 n [u32 crc]; n x { i32 type, i32 offset } [u32 crc]; n x { component [u32 crc] }
+//! ```
+
+use crate::bytes::Cursor;
+use crate::io::Mapped;
+use crate::limits::COLUMNS_MAX;
+use crate::model::{Bound, BoundKind, NO_DELETION_TIME, Span};
+use crate::sstable::data::clustering::read_bound;
+use crate::sstable::version::Version;
+use crate::types::CqlType;
+use crate::{Error, Result};
+
+/// 2015-09-22T00:00:00Z in microseconds: what stored timestamps count from (`EncodingStats.TIMESTAMP_EPOCH`).
+const TIMESTAMP_EPOCH: i64 = 1_442_880_000_000_000;
+/// The same instant in seconds (`EncodingStats.DELETION_TIME_EPOCH`).
+const DELETION_TIME_EPOCH: i32 = 1_442_880_000;
+
+/// What Statistics.db holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// The partitioner and the bloom filter's target.
+    pub validation: Option<Validation>,
+    /// `HyperLogLogPlus` of the partition keys, as stored.
+    pub cardinality: Option<Vec<u8>>,
+    /// Counts, ranges and histograms.
+    pub stats: Option<Stats>,
+    /// The serialization header.
+    pub header: SerializationHeader,
+}
+
+/// `ValidationMetadata`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validation {
+    /// Class name of the partitioner.
+    pub partitioner: String,
+    /// The share of absent keys that the bloom filter was to let through.
+    pub bloom_filter_fp_chance: f64,
+}
+
+/// A position in a commit log. Authority: `o.a.c.db.commitlog.CommitLogPosition`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommitLogPosition {
+    /// Id of the segment.
+    pub segment: i64,
+    /// Position inside it, in bytes.
+    pub position: i32,
+}
+
+/// Counts by bucket: value `v` is counted in the first bucket whose offset is not below it, or in the last of all.
+/// Authority: `o.a.c.utils.EstimatedHistogram`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EstimatedHistogram {
+    /// Upper bounds (inclusive) of the buckets but the last.
+    pub offsets: Vec<i64>,
+    /// Counts, one more than the offsets.
+    pub counts: Vec<i64>,
+}
+
+/// The smallest and largest clustering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusteringRange {
+    /// Before `oa`: values of the first clustering columns, taken one by one.
+    Lists {
+        /// Smallest value of each column.
+        min: Vec<Vec<u8>>,
+        /// Largest value of each column.
+        max: Vec<Vec<u8>>,
+    },
+    /// From `oa` on.
+    Slice {
+        /// The types of the values, as stored.
+        types: Vec<String>,
+        /// Start of what is covered.
+        start: Bound,
+        /// End of what is covered.
+        end: Bound,
+    },
+}
+
+/// `StatsMetadata`. Times are as stored: write timestamps in microseconds by convention, local times in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// Bytes of each partition.
+    pub partition_size: EstimatedHistogram,
+    /// Cells of each partition.
+    pub cells_per_partition: EstimatedHistogram,
+    /// Where the commit log stood when the data was flushed; from `mb` on with its lower bound.
+    pub commit_log_upper: CommitLogPosition,
+    /// Lower bound of the same, `None` before `mb`.
+    pub commit_log_lower: Option<CommitLogPosition>,
+    /// Intervals of the commit log whose data is here, from `mc` on.
+    pub commit_log_intervals: Vec<(CommitLogPosition, CommitLogPosition)>,
+    /// Smallest write timestamp.
+    pub min_timestamp: i64,
+    /// Largest write timestamp.
+    pub max_timestamp: i64,
+    /// Smallest local deletion time; [`NO_DELETION_TIME`] if nothing is deleted or expires.
+    pub min_local_deletion_time: i64,
+    /// Largest local deletion time; [`NO_DELETION_TIME`] as soon as some data never expires.
+    pub max_local_deletion_time: i64,
+    /// Smallest TTL in seconds.
+    pub min_ttl: i32,
+    /// Largest TTL in seconds.
+    pub max_ttl: i32,
+    /// Compressed by uncompressed length; -1 if uncompressed.
+    pub compression_ratio: f64,
+    /// When tombstones become droppable: (local deletion time, count), ascending. Before `oa` points are doubles.
+    pub tombstone_drop_times: Vec<(f64, i64)>,
+    /// Most bins of that histogram.
+    pub tombstone_bins_max: i32,
+    /// Level of leveled compaction.
+    pub level: i32,
+    /// When the data was repaired, in milliseconds since 1970; 0 if it was not.
+    pub repaired_at: i64,
+    /// The smallest and largest clustering.
+    pub clustering: ClusteringRange,
+    /// Counter shards of before 2.1 exist.
+    pub has_legacy_counter_shards: bool,
+    /// Sum over rows of columns that have data.
+    pub total_columns_set: i64,
+    /// Count of rows, static ones included.
+    pub total_rows: i64,
+    /// Repair session that the SSTable takes part in.
+    pub pending_repair: Option<[u8; 16]>,
+    /// Transient replication.
+    pub is_transient: bool,
+    /// Host that wrote the SSTable.
+    pub originating_host_id: Option<[u8; 16]>,
+    /// Whether any partition is deleted, from `oa` on.
+    pub has_partition_deletions: Option<bool>,
+    /// First and last partition key, from `oa` on.
+    pub key_range: Option<(Vec<u8>, Vec<u8>)>,
+    /// Share of the local token ranges that is covered, from `oa` on; NaN if unknown.
+    pub token_space_coverage: Option<f64>,
+}
+
+/// Types of the columns and the bases of delta encoding. Authority: `o.a.c.db.SerializationHeader.Component`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SerializationHeader {
+    /// What write timestamps are stored relative to, in microseconds.
+    pub min_timestamp: i64,
+    /// What local deletion times are stored relative to, in seconds.
+    pub min_local_deletion_time: i64,
+    /// What TTLs are stored relative to, in seconds.
+    pub min_ttl: i64,
+    /// Class name of the partition key's type.
+    pub key_type: String,
+    /// Class names of the clustering columns' types.
+    pub clustering_types: Vec<String>,
+    /// Names and type class names of the static columns, in storage order.
+    pub statics: Vec<(Vec<u8>, String)>,
+    /// Names and type class names of the regular columns, in storage order.
+    pub regulars: Vec<(Vec<u8>, String)>,
+}
+
+/// Names of the components, by their ordinals.
+const NAMES: [&str; 4] = [
+    "Statistics.db VALIDATION",
+    "Statistics.db COMPACTION",
+    "Statistics.db STATS",
+    "Statistics.db HEADER",
+];
+
+impl Statistics {
+    /// Decodes a whole file and checks its checksums.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the component inside the file, for any contradiction. A file without header is corrupt, the
+    /// other components may be missing.
+    pub fn parse(file: &Mapped, version: Version) -> Result<Self> {
+        parse(file, version).map_err(|e| e.in_component("Statistics.db").in_file(file.path()))
+    }
+}
+
+fn parse(bytes: &[u8], version: Version) -> Result<Statistics> {
+    let mut c = Cursor::new(bytes);
+    let checked = version.has_metadata_checksum();
+    let count = c.i32()?;
+    if !(1..=NAMES.len() as i32).contains(&count) {
+        let what = format!("it claims {count} components; there are one to four");
+        return Err(Error::corrupt(what).at(0));
+    }
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes[..c.position()]);
+    let check = |c: &mut Cursor<'_>, crc: u32, at: usize| -> Result<()> {
+        if checked && c.u32()? != crc {
+            return Err(bad_checksum().at(at as u64));
+        }
+        Ok(())
+    };
+    check(&mut c, crc.clone().finalize(), 0)?;
+    let toc_at = c.position();
+    let mut toc = Vec::with_capacity(NAMES.len());
+    for _ in 0..count {
+        toc.push((c.i32()?, c.i32()?));
+    }
+    crc.update(&bytes[toc_at..c.position()]);
+    check(&mut c, crc.finalize(), toc_at)?;
+
+    let mut components: [Option<(usize, &[u8])>; 4] = [None; 4];
+    for (i, &(ordinal, offset)) in toc.iter().enumerate() {
+        let end = toc.get(i + 1).map_or(bytes.len() as i64, |t| t.1 as i64);
+        let tail = if checked { 4 } else { 0 };
+        let (slot, start, end) = match (usize::try_from(ordinal), usize::try_from(offset)) {
+            (Ok(slot), Ok(start))
+                if slot < NAMES.len()
+                    && start >= c.position()
+                    && end <= bytes.len() as i64
+                    && end - tail >= start as i64 =>
+            {
+                (slot, start, end as usize)
+            }
+            _ => {
+                let what = format!("component {ordinal} is said to lie at {offset}..{end}");
+                return Err(Error::corrupt(what).at((toc_at + 8 * i) as u64));
+            }
+        };
+        let mut component = &bytes[start..end];
+        if checked {
+            let (content, stored) = component.split_at(component.len() - 4);
+            if Cursor::new(stored).u32()? != crc32fast::hash(content) {
+                return Err(bad_checksum().at(start as u64).in_component(NAMES[slot]));
+            }
+            component = content;
+        }
+        components[slot] = Some((start, component));
+    }
+    fn decode<T>(
+        component: Option<(usize, &[u8])>,
+        slot: usize,
+        decode: impl FnOnce(&mut Cursor<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some((start, bytes)) = component else {
+            return Ok(None);
+        };
+        // Later versions only append fields, and Cassandra 5 pads: what follows the known ones is passed over.
+        let mut c = Cursor::new(bytes);
+        match decode(&mut c) {
+            Ok(value) => Ok(Some(value)),
+            Err(e) => Err(e
+                .at((start + c.position()) as u64)
+                .in_component(NAMES[slot])),
+        }
+    }
+    Ok(Statistics {
+        validation: decode(components[0], 0, validation)?,
+        cardinality: decode(components[1], 1, |c| Ok(c.int_bytes()?.to_vec()))?,
+        stats: decode(components[2], 2, |c| stats(c, version))?,
+        header: decode(components[3], 3, header)?.ok_or_else(|| {
+            Error::corrupt("the serialization header is missing")
+                .advise("without it Data.db cannot be read")
+        })?,
+    })
+}
+
+#[cold]
+fn bad_checksum() -> Error {
+    Error::corrupt("the checksum does not match the bytes").advise("restore Statistics.db")
+}
+
+fn validation(c: &mut Cursor<'_>) -> Result<Validation> {
+    Ok(Validation {
+        partitioner: c.java_utf()?,
+        bloom_filter_fp_chance: c.f64()?,
+    })
+}
+
+fn histogram(c: &mut Cursor<'_>) -> Result<EstimatedHistogram> {
+    let n = c.i32()?;
+    let n = c.bounded(n.max(0) as u64, 16)?;
+    if n < 2 {
+        return Err(Error::corrupt(format!("a histogram of {n} buckets")));
+    }
+    let mut offsets = Vec::with_capacity(n);
+    let mut counts = Vec::with_capacity(n);
+    for i in 0..n {
+        let offset = c.i64()?;
+        // The first bucket repeats the offset of the second.
+        if i > 0 {
+            offsets.push(offset);
+        }
+        counts.push(c.i64()?);
+    }
+    Ok(EstimatedHistogram { offsets, counts })
+}
+
+fn position(c: &mut Cursor<'_>) -> Result<CommitLogPosition> {
+    Ok(CommitLogPosition {
+        segment: c.i64()?,
+        position: c.i32()?,
+    })
+}
+
+fn stats(c: &mut Cursor<'_>, version: Version) -> Result<Stats> {
+    let uint = version.has_uint_deletion_time();
+    let partition_size = histogram(c)?;
+    let cells_per_partition = histogram(c)?;
+    let commit_log_upper = position(c)?;
+    let min_timestamp = c.i64()?;
+    let max_timestamp = c.i64()?;
+    let mut local_deletion_time = || -> Result<i64> {
+        let raw = c.u32()?;
+        let none = if uint { u32::MAX } else { i32::MAX as u32 };
+        Ok(match raw {
+            _ if raw == none => NO_DELETION_TIME,
+            _ if uint => raw as i64,
+            _ => raw as i32 as i64,
+        })
+    };
+    let min_local_deletion_time = local_deletion_time()?;
+    let max_local_deletion_time = local_deletion_time()?;
+    let min_ttl = c.i32()?;
+    let max_ttl = c.i32()?;
+    let compression_ratio = c.f64()?;
+    let tombstone_bins_max = c.i32()?;
+    let n = c.i32()?;
+    let n = c.bounded(n.max(0) as u64, 12)?;
+    let mut tombstone_drop_times = Vec::with_capacity(n);
+    for _ in 0..n {
+        tombstone_drop_times.push(if uint {
+            (c.i64()? as f64, c.i32()? as i64)
+        } else {
+            (c.f64()?, c.i64()?)
+        });
+    }
+    let level = c.i32()?;
+    let repaired_at = c.i64()?;
+    let clustering = if version.has_legacy_min_max() {
+        let min = short_list(c)?;
+        ClusteringRange::Lists {
+            min,
+            max: short_list(c)?,
+        }
+    } else {
+        covered_slice(c)?
+    };
+    let has_legacy_counter_shards = c.bool()?;
+    let total_columns_set = c.i64()?;
+    let total_rows = c.i64()?;
+    let commit_log_lower = match version.has_commit_log_lower_bound() {
+        true => Some(position(c)?),
+        false => None,
+    };
+    let mut commit_log_intervals = Vec::new();
+    if version.has_commit_log_intervals() {
+        let n = c.i32()?;
+        let n = c.bounded(n.max(0) as u64, 24)?;
+        for _ in 0..n {
+            commit_log_intervals.push((position(c)?, position(c)?));
+        }
+    }
+    let (mut pending_repair, mut is_transient) = (None, false);
+    if version.has_pending_repair() {
+        if c.bool()? {
+            pending_repair = Some(c.uuid()?);
+        }
+        is_transient = c.bool()?;
+    }
+    let mut originating_host_id = None;
+    if version.has_originating_host_id() && c.bool()? {
+        originating_host_id = Some(c.uuid()?);
+    }
+    let has_partition_deletions = match version.has_partition_deletions_marker() {
+        true => Some(c.bool()?),
+        false => None,
+    };
+    let key_range = match version.has_key_range() {
+        true => Some((c.vint_bytes()?.to_vec(), c.vint_bytes()?.to_vec())),
+        false => None,
+    };
+    let token_space_coverage = match version.has_token_space_coverage() {
+        true => Some(c.f64()?),
+        false => None,
+    };
+    Ok(Stats {
+        partition_size,
+        cells_per_partition,
+        commit_log_upper,
+        commit_log_lower,
+        commit_log_intervals,
+        min_timestamp,
+        max_timestamp,
+        min_local_deletion_time,
+        max_local_deletion_time,
+        min_ttl,
+        max_ttl,
+        compression_ratio,
+        tombstone_drop_times,
+        tombstone_bins_max,
+        level,
+        repaired_at,
+        clustering,
+        has_legacy_counter_shards,
+        total_columns_set,
+        total_rows,
+        pending_repair,
+        is_transient,
+        originating_host_id,
+        has_partition_deletions,
+        key_range,
+        token_space_coverage,
+    })
+}
+
+fn short_list(c: &mut Cursor<'_>) -> Result<Vec<Vec<u8>>> {
+    let n = c.i32()?;
+    let n = c.bounded(n.max(0) as u64, 2)?;
+    (0..n).map(|_| Ok(c.short_bytes()?.to_vec())).collect()
+}
+
+fn covered_slice(c: &mut Cursor<'_>) -> Result<ClusteringRange> {
+    let types = type_list(c)?;
+    let fixed = types
+        .iter()
+        .map(|t| {
+            Ok(CqlType::parse_marshal(t)?
+                .0
+                .fixed_length()
+                .map(|n| n as u32))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut bound = || -> Result<Bound> {
+        let mut spans: Vec<Span> = Vec::new();
+        let kind: BoundKind = read_bound(c, &fixed, &mut spans)?;
+        let values = spans
+            .iter()
+            .map(|s| s.of(c.bytes()).map(<[u8]>::to_vec))
+            .collect();
+        Ok(Bound { kind, values })
+    };
+    let start = bound()?;
+    let end = bound()?;
+    Ok(ClusteringRange::Slice { types, start, end })
+}
+
+fn text(bytes: &[u8]) -> Result<String> {
+    String::from_utf8(bytes.to_vec()).map_err(|_| Error::corrupt("a type's name is not UTF-8"))
+}
+
+fn type_list(c: &mut Cursor<'_>) -> Result<Vec<String>> {
+    let n = c.uvint()?;
+    let n = c.bounded(n, 1)?.min(COLUMNS_MAX);
+    (0..n).map(|_| text(c.vint_bytes()?)).collect()
+}
+
+fn column_list(c: &mut Cursor<'_>) -> Result<Vec<(Vec<u8>, String)>> {
+    let n = c.uvint()?;
+    let n = c.bounded(n, 2)?;
+    if n > COLUMNS_MAX {
+        return Err(Error::corrupt(format!("it claims {n} columns")));
+    }
+    (0..n)
+        .map(|_| Ok((c.vint_bytes()?.to_vec(), text(c.vint_bytes()?)?)))
+        .collect()
+}
+
+fn header(c: &mut Cursor<'_>) -> Result<SerializationHeader> {
+    Ok(SerializationHeader {
+        min_timestamp: (c.uvint()? as i64).wrapping_add(TIMESTAMP_EPOCH),
+        // Cassandra adds in 32 bits: a minimum after 2038 comes out negative, and the deltas bring it back.
+        min_local_deletion_time: i64::from(c.uvint32()?.wrapping_add(DELETION_TIME_EPOCH)),
+        min_ttl: i64::from(c.uvint32()?),
+        key_type: text(c.vint_bytes()?)?,
+        clustering_types: type_list(c)?,
+        statics: column_list(c)?,
+        regulars: column_list(c)?,
+    })
+}

@@ -1,0 +1,359 @@
+//! Data.db as a sequence of chunks of uncompressed bytes, each checked against its checksum.
+//!
+//! Authority: `o.a.c.io.util.CompressedChunkReader`, `o.a.c.io.compress.*Compressor`, and for uncompressed files
+//! `o.a.c.io.util.{DataIntegrityMetadata,ChecksumWriter}`.
+
+use crate::io::{Mapped, Source};
+use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Length of the pieces that an uncompressed file without CRC.db is read in.
+const PLAIN_CHUNK_BYTES: u32 = 65_536;
+
+/// Decompressed chunks shared by every reader that is given the cache, within a budget of bytes.
+///
+/// Its policy (S3-FIFO-like, of `quick_cache`) keeps what is asked for again, so that a scan does not sweep it.
+pub struct ChunkCache {
+    chunks: quick_cache::sync::Cache<(u64, u64), Arc<[u8]>, Weigh>,
+}
+
+#[derive(Clone)]
+struct Weigh;
+
+impl quick_cache::Weighter<(u64, u64), Arc<[u8]>> for Weigh {
+    fn weight(&self, _: &(u64, u64), chunk: &Arc<[u8]>) -> u64 {
+        // The entry itself, roughly: key, pointers and counters.
+        chunk.len() as u64 + 96
+    }
+}
+
+impl ChunkCache {
+    /// A cache of at most `capacity_bytes`.
+    pub fn new(capacity_bytes: u64) -> Self {
+        let items = (capacity_bytes / 16_384).max(16) as usize;
+        ChunkCache {
+            chunks: quick_cache::sync::Cache::with_weighter(items, capacity_bytes, Weigh),
+        }
+    }
+}
+
+impl std::fmt::Debug for ChunkCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ChunkCache of {} chunks", self.chunks.len())
+    }
+}
+
+/// An open Data.db.
+#[derive(Debug)]
+pub struct DataFile {
+    source: Source,
+    layout: Chunks,
+    verify: bool,
+    cache: Option<Arc<ChunkCache>>,
+    /// Tells this file from others in the cache.
+    identity: u64,
+}
+
+#[derive(Debug)]
+enum Chunks {
+    Compressed(CompressionInfo),
+    Plain {
+        /// CRC.db: i32 chunk length, then a u32 a chunk.
+        crc: Option<Mapped>,
+        chunk_length: u32,
+    },
+}
+
+impl DataFile {
+    /// Data.db with its CompressionInfo.db.
+    pub fn compressed(source: Source, info: CompressionInfo) -> Self {
+        Self::new(source, Chunks::Compressed(info))
+    }
+
+    /// An uncompressed Data.db with its CRC.db, if there is one.
+    ///
+    /// # Errors
+    /// `Corrupt` when CRC.db does not fit the length of Data.db.
+    pub fn plain(source: Source, crc: Option<Mapped>) -> Result<Self> {
+        let mut chunk_length = PLAIN_CHUNK_BYTES;
+        if let Some(crc) = &crc {
+            let claimed = crc.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
+            let bad = |what: String| {
+                Err(Error::corrupt(what)
+                    .advise("Data.db is truncated, or CRC.db is not the one that belongs to it")
+                    .in_component("CRC.db")
+                    .in_file(crc.path()))
+            };
+            if claimed == 0 || claimed > crate::limits::CHUNK_LENGTH_BYTES_MAX {
+                return bad(format!("the chunk length is {claimed}"));
+            }
+            chunk_length = claimed;
+            let expected = 4 + 4 * source.len().div_ceil(claimed.into());
+            if crc.len() as u64 != expected {
+                return bad(format!(
+                    "{} bytes where a Data.db of {} bytes needs {expected}",
+                    crc.len(),
+                    source.len()
+                ));
+            }
+        }
+        Ok(Self::new(source, Chunks::Plain { crc, chunk_length }))
+    }
+
+    fn new(source: Source, layout: Chunks) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        DataFile {
+            source,
+            layout,
+            verify: true,
+            cache: None,
+            identity: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Whether checksums of chunks are checked; they are unless this says otherwise.
+    pub fn verify_checksums(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Keeps chunks of point reads in `cache`.
+    pub fn cached(mut self, cache: Arc<ChunkCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Path, length on disk.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// CompressionInfo.db, if it is compressed.
+    pub fn compression(&self) -> Option<&CompressionInfo> {
+        match &self.layout {
+            Chunks::Compressed(info) => Some(info),
+            Chunks::Plain { .. } => None,
+        }
+    }
+
+    /// Whether chunks have checksums at all.
+    pub fn has_checksums(&self) -> bool {
+        !matches!(self.layout, Chunks::Plain { crc: None, .. })
+    }
+
+    /// Length in bytes of the uncompressed stream.
+    pub fn len(&self) -> u64 {
+        match &self.layout {
+            Chunks::Compressed(info) => info.data_length(),
+            Chunks::Plain { .. } => self.source.len(),
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Length in bytes of every chunk but the last.
+    pub fn chunk_length(&self) -> u32 {
+        match &self.layout {
+            Chunks::Compressed(info) => info.chunk_length(),
+            Chunks::Plain { chunk_length, .. } => *chunk_length,
+        }
+    }
+
+    /// Count of chunks.
+    pub fn chunk_count(&self) -> u64 {
+        self.len().div_ceil(self.chunk_length().into())
+    }
+
+    /// Uncompressed length of chunk `i`.
+    fn length_of(&self, i: u64) -> usize {
+        let length = u64::from(self.chunk_length());
+        length.min(self.len().saturating_sub(i.saturating_mul(length))) as usize
+    }
+
+    /// Reads chunks `first..first + count` behind what `out` holds already. `scratch` is for compressed bytes.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the chunk, when a checksum or a compressed stream is wrong; `out` then ends before that chunk.
+    pub fn read_chunks(
+        &self,
+        first: u64,
+        count: u64,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<()> {
+        let count = count.min(self.chunk_count().saturating_sub(first));
+        match &self.layout {
+            Chunks::Compressed(info) => {
+                let mut i = first;
+                while i < first + count {
+                    // As many chunks as lie one behind the other, with one read.
+                    let (start, mut end) = info.chunk_range(i, self.source.len())?;
+                    let mut next = i + 1;
+                    while next < first + count {
+                        let (s, e) = info.chunk_range(next, self.source.len())?;
+                        if s != end {
+                            break;
+                        }
+                        (end, next) = (e, next + 1);
+                    }
+                    scratch.resize((end - start) as usize, 0);
+                    self.source.read_exact_at(start, scratch)?;
+                    for i in i..next {
+                        let (s, e) = info.chunk_range(i, self.source.len())?;
+                        let stored = &scratch[(s - start) as usize..(e - start) as usize];
+                        self.decompress(info, i, stored, out)
+                            .map_err(|e| self.in_chunk(e, i))?;
+                    }
+                    i = next;
+                }
+            }
+            Chunks::Plain { crc, chunk_length } => {
+                let start = first * u64::from(*chunk_length);
+                let end = self.len().min(start + count * u64::from(*chunk_length));
+                let at = out.len();
+                out.resize(at + (end - start) as usize, 0);
+                if let Err(e) = self.source.read_exact_at(start, &mut out[at..]) {
+                    out.truncate(at);
+                    return Err(e);
+                }
+                if let (Some(crc), true) = (crc, self.verify) {
+                    for i in 0..count {
+                        let from = at + (i * u64::from(*chunk_length)) as usize;
+                        let chunk = &out[from..from + self.length_of(first + i)];
+                        let stored = usize::try_from(4 + 4 * (first + i))
+                            .ok()
+                            .and_then(|at| crc.get(at..)?.first_chunk())
+                            .map_or(0, |b| u32::from_be_bytes(*b));
+                        if crc32fast::hash(chunk) != stored {
+                            out.truncate(from);
+                            return Err(self.in_chunk(bad_checksum(), first + i));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One chunk, from the cache if there is one.
+    pub(super) fn cached_chunk(&self, i: u64, scratch: &mut Vec<u8>) -> Result<Option<Arc<[u8]>>> {
+        let Some(cache) = &self.cache else {
+            return Ok(None);
+        };
+        if let Some(chunk) = cache.chunks.get(&(self.identity, i)) {
+            return Ok(Some(chunk));
+        }
+        let mut bytes = Vec::with_capacity(self.length_of(i));
+        self.read_chunks(i, 1, &mut bytes, scratch)?;
+        let chunk: Arc<[u8]> = bytes.into();
+        cache.chunks.insert((self.identity, i), chunk.clone());
+        Ok(Some(chunk))
+    }
+
+    /// Appends chunk `i`, whose payload and checksum are `stored`.
+    fn decompress(
+        &self,
+        info: &CompressionInfo,
+        i: u64,
+        stored: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let (payload, crc) = stored
+            .split_last_chunk::<4>()
+            .ok_or_else(|| Error::corrupt("a chunk without checksum"))?;
+        if self.verify && crc32fast::hash(payload) != u32::from_be_bytes(*crc) {
+            return Err(bad_checksum());
+        }
+        let length = self.length_of(i);
+        let at = out.len();
+        if payload.len() as u64 >= u64::from(info.max_compressed_length()) {
+            // Stored raw; a short last chunk is padded.
+            let raw = payload
+                .get(..length)
+                .ok_or_else(|| Error::corrupt("a raw chunk that is too short"))?;
+            out.extend_from_slice(raw);
+            return Ok(());
+        }
+        out.resize(at + length, 0);
+        let result = expand(info.compressor(), payload, &mut out[at..]);
+        if result.is_err() {
+            out.truncate(at);
+        }
+        result
+    }
+
+    #[cold]
+    fn in_chunk(&self, e: Error, i: u64) -> Error {
+        let e = match &self.layout {
+            Chunks::Compressed(info) => match info.chunk_range(i, self.source.len()) {
+                Ok((start, _)) => Error::new(
+                    e.kind(),
+                    format!("chunk {i} (at byte {start} of the file): {}", e.message()),
+                )
+                .advise(
+                    e.advice()
+                        .unwrap_or("restore the file from a replica or a backup"),
+                ),
+                Err(range) => range,
+            },
+            Chunks::Plain { .. } => e,
+        };
+        e.at(i * u64::from(self.chunk_length()))
+            .in_component("Data.db")
+            .in_file(self.source.path())
+    }
+}
+
+#[cold]
+fn bad_checksum() -> Error {
+    Error::corrupt("the checksum does not match the bytes")
+        .advise("restore the file from a replica or a backup")
+}
+
+/// Decompresses exactly `out.len()` bytes.
+fn expand(compressor: Compressor, payload: &[u8], out: &mut [u8]) -> Result<()> {
+    let wrong = || Error::corrupt("a chunk does not decompress to its length");
+    let n = match compressor {
+        Compressor::Lz4 => {
+            let (length, block) = payload.split_first_chunk::<4>().ok_or_else(wrong)?;
+            if u32::from_le_bytes(*length) as usize != out.len() {
+                return Err(wrong());
+            }
+            lz4_flex::block::decompress_into(block, out).map_err(|_| wrong())?
+        }
+        Compressor::Snappy => {
+            let length = snap::raw::decompress_len(payload).map_err(|_| wrong())?;
+            if length != out.len() {
+                return Err(wrong());
+            }
+            snap::raw::Decoder::new()
+                .decompress(payload, out)
+                .map_err(|_| wrong())?
+        }
+        Compressor::Deflate => {
+            let mut inflate = flate2::Decompress::new(true);
+            let status = inflate
+                .decompress(payload, out, flate2::FlushDecompress::Finish)
+                .map_err(|_| wrong())?;
+            if status != flate2::Status::StreamEnd && (inflate.total_out() as usize) < out.len() {
+                return Err(wrong());
+            }
+            inflate.total_out() as usize
+        }
+        Compressor::Zstd => zstd::bulk::decompress_to_buffer(payload, out).map_err(|_| wrong())?,
+        Compressor::Noop => {
+            let raw = payload.get(..out.len()).ok_or_else(wrong)?;
+            out.copy_from_slice(raw);
+            payload.len()
+        }
+    };
+    if n != out.len() {
+        return Err(wrong());
+    }
+    Ok(())
+}

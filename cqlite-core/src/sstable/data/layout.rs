@@ -1,0 +1,161 @@
+//! What decoding a row needs to know: bases of the deltas, lengths of fixed values, and where each column's cells go.
+
+use crate::model::StreamHeader;
+use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::version::Version;
+use crate::types::CqlType;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Where the cells of a column of the serialization header go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnTarget {
+    /// Index of the column in the stream's header, `None` to pass the cells over.
+    pub index: Option<u32>,
+    /// Cells and complex deletions at or before this write timestamp (microseconds) are passed over: the column was
+    /// dropped then.
+    pub dropped_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnLayout {
+    /// Index in the stream's header, or [`SKIP`].
+    pub target: u32,
+    /// Length of its values if they have no length of their own, else [`VARIABLE`].
+    pub fixed: u32,
+    /// Whether it has a cell per element.
+    pub complex: bool,
+    /// Cells at or before this are passed over.
+    pub dropped_at: i64,
+}
+
+pub(super) const SKIP: u32 = u32::MAX;
+pub(super) const VARIABLE: u32 = u32::MAX;
+
+#[derive(Debug, Clone)]
+pub(super) struct ColumnsLayout {
+    pub columns: Vec<ColumnLayout>,
+    /// The targets do not ascend: decoded cells must be sorted.
+    pub unsorted: bool,
+    /// Some column was dropped: timestamps must be compared.
+    pub has_dropped: bool,
+}
+
+/// How the rows of one SSTable are decoded into one stream.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    stream: Arc<StreamHeader>,
+    pub(super) min_timestamp: i64,
+    pub(super) min_local_deletion_time: i64,
+    pub(super) min_ttl: i64,
+    pub(super) uint_deletion_time: bool,
+    pub(super) clustering_fixed: Vec<Option<u32>>,
+    pub(super) statics: ColumnsLayout,
+    pub(super) regulars: ColumnsLayout,
+}
+
+impl Layout {
+    /// The layout whose stream has just the columns of the serialization header.
+    pub fn of_header(
+        header: &SerializationHeader,
+        version: Version,
+        stream: Arc<StreamHeader>,
+    ) -> Result<Self> {
+        let targets = |n: usize| -> Vec<ColumnTarget> {
+            (0..n as u32)
+                .map(|i| ColumnTarget {
+                    index: Some(i),
+                    dropped_at: None,
+                })
+                .collect()
+        };
+        let (statics, regulars) = (
+            targets(header.statics.len()),
+            targets(header.regulars.len()),
+        );
+        Self::new(header, version, stream, &statics, &regulars)
+    }
+
+    /// A layout whose stream has other columns: each column of the serialization header names its target.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Unsupported` for types that cannot be parsed; `Internal` when targets are missing.
+    pub fn new(
+        header: &SerializationHeader,
+        version: Version,
+        stream: Arc<StreamHeader>,
+        statics: &[ColumnTarget],
+        regulars: &[ColumnTarget],
+    ) -> Result<Self> {
+        let clustering_fixed = header
+            .clustering_types
+            .iter()
+            .map(|t| Ok(fixed_length(&CqlType::parse_marshal(t)?.0)))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Layout {
+            min_timestamp: header.min_timestamp,
+            min_local_deletion_time: header.min_local_deletion_time,
+            min_ttl: header.min_ttl,
+            uint_deletion_time: version.has_uint_deletion_time(),
+            clustering_fixed,
+            statics: columns(&header.statics, statics)?,
+            regulars: columns(&header.regulars, regulars)?,
+            stream,
+        })
+    }
+
+    /// The columns that decoded cells name.
+    pub fn stream(&self) -> &Arc<StreamHeader> {
+        &self.stream
+    }
+
+    /// Whether partitions have a static row.
+    pub fn has_statics(&self) -> bool {
+        !self.statics.columns.is_empty()
+    }
+
+    /// Lengths of the clustering values, `None` where they carry their own.
+    pub fn clustering_fixed(&self) -> &[Option<u32>] {
+        &self.clustering_fixed
+    }
+
+    /// Whether deletion times are stored as unsigned numbers.
+    pub fn uint_deletion_time(&self) -> bool {
+        self.uint_deletion_time
+    }
+}
+
+fn columns(header: &[(Vec<u8>, String)], targets: &[ColumnTarget]) -> Result<ColumnsLayout> {
+    if header.len() != targets.len() {
+        return Err(Error::new(
+            crate::ErrorKind::Internal,
+            "a column of the header has no target",
+        ));
+    }
+    let columns = header
+        .iter()
+        .zip(targets)
+        .map(|((_, ty), target)| {
+            let (ty, _) = CqlType::parse_marshal(ty)?;
+            let complex = ty.is_multi_cell();
+            let fixed = if complex { None } else { fixed_length(&ty) };
+            Ok(ColumnLayout {
+                target: target.index.unwrap_or(SKIP),
+                fixed: fixed.unwrap_or(VARIABLE),
+                complex,
+                dropped_at: target.dropped_at.unwrap_or(i64::MIN),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let kept = || columns.iter().map(|c| c.target).filter(|&t| t != SKIP);
+    Ok(ColumnsLayout {
+        unsorted: !kept().zip(kept().skip(1)).all(|(a, b)| a < b),
+        has_dropped: targets.iter().any(|t| t.dropped_at.is_some()),
+        columns,
+    })
+}
+
+/// A fixed length of over 4 GiB does not fit any file: such values would carry their length for all that matters.
+fn fixed_length(ty: &CqlType) -> Option<u32> {
+    ty.fixed_length().and_then(|n| u32::try_from(n).ok())
+}
