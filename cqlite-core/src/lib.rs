@@ -13,6 +13,7 @@ pub mod cql;
 pub mod error;
 pub mod io;
 pub mod limits;
+pub mod merge;
 pub mod model;
 pub mod partitioner;
 pub mod schema;

@@ -100,6 +100,12 @@ impl<'a> Cursor<'a> {
         Ok(u16::from_be_bytes(self.array()?))
     }
 
+    /// Two bytes, signed.
+    #[inline]
+    pub fn i16(&mut self) -> Result<i16> {
+        Ok(i16::from_be_bytes(self.array()?))
+    }
+
     /// Four bytes, unsigned.
     #[inline]
     pub fn u32(&mut self) -> Result<u32> {

@@ -151,6 +151,23 @@ impl Bound {
     };
 }
 
+/// A range of a partition's rows, both bounds included as their kinds say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// Where it starts: a start bound.
+    pub start: Bound,
+    /// Where it ends: an end bound.
+    pub end: Bound,
+}
+
+impl Slice {
+    /// Everything.
+    pub const ALL: Slice = Slice {
+        start: Bound::BOTTOM,
+        end: Bound::TOP,
+    };
+}
+
 /// The order of a table's clusterings and bounds.
 #[derive(Debug, Clone)]
 pub struct ClusteringComparator {

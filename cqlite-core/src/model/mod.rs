@@ -7,7 +7,7 @@ mod deletion;
 mod row;
 mod source;
 
-pub use clustering::{Bound, BoundKind, ClusteringComparator, ClusteringRef};
+pub use clustering::{Bound, BoundKind, ClusteringComparator, ClusteringRef, Slice};
 pub use deletion::{
     DeletionTime, EXPIRED_LIVENESS_TTL, LivenessInfo, NO_DELETION_TIME, NO_TIMESTAMP, RowDeletion,
 };

@@ -3,7 +3,7 @@
 //! Authority: `o.a.c.io.sstable.SSTableIdentityIterator`, `o.a.c.io.sstable.format.SSTableSimpleScanner`.
 
 use super::data::{
-    Decoded, Fetch, Layout, Window, decode_partition_start, decode_unfiltered, skip_unfiltered,
+    Decoded, Fetch, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
 use super::reader::SSTable;
 use crate::bytes::DecodeError;
@@ -131,10 +131,10 @@ impl Scan {
     fn skip_rest(&mut self) -> Result<()> {
         while self.inside {
             let bytes = self.window.bytes(self.position);
-            match skip_unfiltered(bytes, &self.layout, &mut self.spans) {
-                Ok((end, len)) => {
-                    self.position += len;
-                    self.inside = !end;
+            match peek_unfiltered(bytes, &self.layout, &mut self.spans) {
+                Ok(peeked) => {
+                    self.position += peeked.len;
+                    self.inside = peeked.decoded != Decoded::End;
                 }
                 Err(e) => self.fetch(e)?,
             }

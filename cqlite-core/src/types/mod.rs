@@ -4,6 +4,7 @@
 
 mod comparable;
 mod compare;
+pub mod counter;
 mod decimal;
 mod hex;
 mod literal;

@@ -11,8 +11,8 @@ use super::layout::{ColumnLayout, ColumnsLayout, Layout, SKIP, VARIABLE};
 use crate::bytes::{Cursor, DecodeError};
 use crate::limits::ROW_BYTES_MAX;
 use crate::model::{
-    CellSpan, ComplexDeletion, DeletionTime, EXPIRED_LIVENESS_TTL, LivenessInfo, MarkerBuf,
-    NO_DELETION_TIME, RowBuf, RowDeletion, Span,
+    BoundKind, CellSpan, ComplexDeletion, DeletionTime, EXPIRED_LIVENESS_TTL, LivenessInfo,
+    MarkerBuf, NO_DELETION_TIME, RowBuf, RowDeletion, Span,
 };
 
 type Result<T> = std::result::Result<T, DecodeError>;
@@ -121,34 +121,47 @@ pub fn decode_unfiltered(
     Ok((Decoded::Row, c.position()))
 }
 
-/// Passes over what stands at the start of `bytes` by its size: whether it is the end, and its length, which may reach
-/// beyond the bytes.
-pub fn skip_unfiltered(
-    bytes: &[u8],
-    layout: &Layout,
-    spans: &mut Vec<Span>,
-) -> Result<(bool, u64)> {
+/// What stands at a position, without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peeked {
+    /// What it is.
+    pub decoded: Decoded,
+    /// `Clustering` for a row, the kind of a marker's bound.
+    pub kind: BoundKind,
+    /// Its length in bytes, which may reach beyond the bytes.
+    pub len: u64,
+}
+
+/// Decodes the clustering and the size of what stands at the start of `bytes`; the spans of the clustering or bound
+/// replace what `spans` holds.
+#[inline]
+pub fn peek_unfiltered(bytes: &[u8], layout: &Layout, spans: &mut Vec<Span>) -> Result<Peeked> {
+    spans.clear();
     let mut c = Cursor::new(bytes);
     let flags = c.u8()?;
     if flags & END_OF_PARTITION != 0 {
-        return Ok((true, 1));
+        return Ok(Peeked {
+            decoded: Decoded::End,
+            kind: BoundKind::Clustering,
+            len: 1,
+        });
     }
     if flags & EXTENSION != 0 {
         c.u8()?;
     }
-    spans.clear();
-    if flags & IS_MARKER != 0 {
-        read_bound(&mut c, &layout.clustering_fixed, spans)?;
+    let fixed = &layout.clustering_fixed;
+    let (decoded, kind) = if flags & IS_MARKER != 0 {
+        (Decoded::Marker, read_bound(&mut c, fixed, spans)?)
     } else {
-        read_values(
-            &mut c,
-            layout.clustering_fixed.len(),
-            &layout.clustering_fixed,
-            spans,
-        )?;
-    }
+        read_values(&mut c, fixed.len(), fixed, spans)?;
+        (Decoded::Row, BoundKind::Clustering)
+    };
     let size = read_size(&mut c)?;
-    Ok((false, c.position() as u64 + size))
+    Ok(Peeked {
+        decoded,
+        kind,
+        len: c.position() as u64 + size,
+    })
 }
 
 #[inline(always)]

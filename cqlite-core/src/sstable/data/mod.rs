@@ -16,7 +16,7 @@ mod layout;
 mod window;
 
 pub use decode::{
-    Decoded, PartitionStart, decode_partition_start, decode_unfiltered, skip_unfiltered,
+    Decoded, PartitionStart, Peeked, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
 pub use file::{ChunkCache, DataFile};
 pub use layout::{ColumnTarget, Layout};
