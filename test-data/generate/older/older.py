@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.dirname(HERE))
 
 import golden  # noqa: E402
-from golden import GOLDEN, WRITE_NOW  # noqa: E402
+from golden import GOLDEN  # noqa: E402
 
 WORK = os.path.join(HERE, ".work")
 
@@ -27,14 +27,15 @@ RELEASES = {"ma": "3.0.0", "mb": "3.7", "mc": "3.9", "md": "3.11.4", "me": "3.11
 # The versions of a table that says nothing else; mb and mc differ from their neighbours in a few fields of Statistics.db only.
 USUAL = ("ma", "md", "me", "na")
 
-OPENS = "java.nio java.io java.lang java.util sun.nio.ch jdk.internal.ref".split()
+OPENS = "java.nio java.io java.lang java.math java.util sun.nio.ch jdk.internal.ref".split()
 EXPORTS = "jdk.internal.ref jdk.internal.misc sun.nio.ch".split()
 
 TABLES = []  # (name, function, what it covers, options)
 
 
 def table(covers, **options):
-    """Registers a function that makes one golden table. Options: versions, name, answers (False: no node can read it)."""
+    """Registers a function that makes one golden table. Options: versions, name, answers (False: no node can read it),
+    auto (False: no other questions than its own), also (versions that write SSTables into the same directory)."""
     def register(function):
         TABLES.append((options.get("name", function.__name__), function, covers, options))
         return function
@@ -44,8 +45,9 @@ def table(covers, **options):
 class Table(golden.Table):
     """One table of one version: a script for its writer, then the table on a node. `$t` is its qualified name."""
 
-    def __init__(self, name, version):
-        super().__init__(types.SimpleNamespace(version=version), name)
+    def __init__(self, name, version, auto=True):
+        super().__init__(types.SimpleNamespace(version=version), name, auto=auto)
+        self.hidden = ()  # columns that system_schema lists but statements do not know
         self.script, self.schemas = [], []
 
     # -- what the old release does
@@ -53,7 +55,7 @@ class Table(golden.Table):
     def type(self, name, fields):
         self.types.append(name)
         self.script.append(f"CREATE TYPE golden.{name} ({fields})")
-        self.schemas.append(f"CREATE TYPE golden.{name} ({fields})")
+        self.schemas.append(f"CREATE TYPE IF NOT EXISTS golden.{name} ({fields})")
 
     def create(self, columns, options="", compact=False, node_options=None):
         """CREATE TABLE; called again, the columns as the next SSTable knows them (the node keeps the first)."""
@@ -96,6 +98,9 @@ class Table(golden.Table):
         """ALTER TABLE, on the node only."""
         self.schemas.append(self.text(f"ALTER TABLE $t {change}"))
 
+    def _columns(self):
+        return [[c for c in kind if c[0] not in self.hidden] for kind in super()._columns()]
+
     @property
     def identity(self):
         return uuid.uuid5(uuid.NAMESPACE_URL, "golden/" + self.name)
@@ -125,21 +130,32 @@ def java(version, *arguments):
     subprocess.run(command + ["-cp", classes, "Write", *arguments], check=True, env=dict(os.environ, TZ="UTC"))
 
 
-def make(version, only):
-    start = time.time()
-    chosen = [(Table(name, version), function, options) for name, function, _, options in TABLES
-              if version in options.get("versions", USUAL) and (not only or name in only)]
-    if not chosen:
-        return
-    scripts, written = os.path.join(WORK, "scripts", version), os.path.join(WORK, "written", version)
-    for folder in (scripts, written):
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-    for t, function, _ in chosen:
+def write(version, tables, folder):
+    """Lets a version's release write tables, each given as (table, function), into `folder`."""
+    scripts = os.path.join(WORK, "scripts", version)
+    shutil.rmtree(scripts, ignore_errors=True)
+    os.makedirs(scripts)
+    os.makedirs(folder, exist_ok=True)
+    for t, function in tables:
         function(t)
         with open(os.path.join(scripts, t.name + ".cql"), "w", encoding="utf-8") as f:
             f.write("\n".join(t.script) + "\n")
-    java(version, scripts, written)
+    java(version, scripts, folder)
+
+
+def make(version, only):
+    start = time.time()
+    chosen = [(Table(name, version, options.get("auto", True)), function, options) for name, function, _, options in TABLES
+              if version in options.get("versions", USUAL) and (not only or name in only)]
+    if not chosen:
+        return
+    written = os.path.join(WORK, "written", version)
+    shutil.rmtree(written, ignore_errors=True)
+    write(version, [(t, function) for t, function, _ in chosen], written)
+    for other in RELEASES:
+        extra = [(Table(t.name, other), function) for t, function, options in chosen if other in options.get("also", ())]
+        if extra:
+            write(other, extra, written)
 
     if not only:
         shutil.rmtree(os.path.join(GOLDEN, version), ignore_errors=True)
@@ -151,7 +167,7 @@ def make(version, only):
         shutil.rmtree(out, ignore_errors=True)
         os.makedirs(out)
         outs.append(out)
-        files = sorted(glob.glob(os.path.join(written, t.name, version + "-*")))
+        files = sorted(glob.glob(os.path.join(written, t.name, "*-big-*")))
         for path in files:
             shutil.copy(path, out)
         if options.get("answers", True):
@@ -168,6 +184,15 @@ def make(version, only):
         for path in sorted(glob.glob(os.path.join(out, "*-Data.db"))):
             tools.dumps(path)
             data += 1
+        # The tools delete a summary whose interval is not the default one.
+        for path in glob.glob(os.path.join(written, os.path.basename(out), "*-big-*")):
+            shutil.copy(path, out)
+        for path in glob.glob(os.path.join(out, "dump", "*.failure")):
+            with open(path, "r+", encoding="utf-8") as f:
+                text = f.read().replace(GOLDEN + "/", "")
+                f.seek(0)
+                f.truncate()
+                f.write(text)
     tools.stop()
     print(f"{version}: {len(chosen)} tables, {data} SSTables, {asked} answers, {time.time() - start:.0f} s", flush=True)
 
@@ -187,7 +212,8 @@ README = """# Golden tables of older versions
 
 Written by the classes of the release that a version belongs to: {releases}; `../generate/older/run.sh` makes them anew.
 They lie as those of README.md do: `schema.cql`, `answers.jsonl` and `now` (Cassandra 5.0.9 in compatibility mode, over these
-very files), `dump/` and `metadata/` (5.0.9's tools).
+very files), `dump/` and `metadata/` (5.0.9's tools; where one failed, `.failure` holds what it threw: it prints no JSON of a null
+clustering value, no debug text of a UDT that is not frozen).
 
 | table | versions | what it covers |
 |---|---|---|
@@ -202,5 +228,6 @@ def write_readme():
 
 
 if __name__ == "__main__":
+    # The tables import this very module, not a second copy of it.
     sys.modules["older"] = sys.modules["__main__"]
     main(sys.argv[1:])

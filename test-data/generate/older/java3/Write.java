@@ -30,7 +30,7 @@ import org.apache.cassandra.utils.ByteBufferUtil;
  *   @now SECONDS            the clock of the statements that follow (local deletion times, expiry)
  *   @set NAME VALUE         a setting of Cassandra's Config, or `partitioner`
  *   @shadowable DELETE ...  the row deletion that the statement makes becomes a shadowable one, as in a 3.0 view
- *   @value 0xHEX UPDATE ... every cell that the statement makes gets this value (counter contexts)
+ *   @value 0xHEX DELETE ... the cell that the statement would delete is written, with this value (counter contexts)
  *   @flush [NAME=VALUE]...  writes what has gathered as the next SSTable; generation, level, repaired, host (uuid),
  *                           intervals (of the commit log, SEGMENT:FROM:TO,...), stats (0: a header without statistics)
  */
@@ -214,7 +214,9 @@ public final class Write
 
     private static Row withValue(Row row, ByteBuffer value)
     {
-        return BTreeRow.singleCellRow(row.clustering(), row.cells().iterator().next().withUpdatedValue(value));
+        Cell tombstone = row.cells().iterator().next();
+        return BTreeRow.singleCellRow(row.clustering(), new BufferCell(tombstone.column(), tombstone.timestamp(), Cell.NO_TTL,
+                                                                       Cell.NO_DELETION_TIME, value, tombstone.path()));
     }
 
     private static Map<DecoratedKey, PartitionUpdate> scratch(String cql) throws Exception

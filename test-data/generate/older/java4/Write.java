@@ -177,7 +177,9 @@ public final class Write
 
     private static Row withValue(Row row, ByteBuffer value)
     {
-        return BTreeRow.singleCellRow(row.clustering(), row.cells().iterator().next().withUpdatedValue(value));
+        Cell<?> tombstone = row.cells().iterator().next();
+        return BTreeRow.singleCellRow(row.clustering(), new BufferCell(tombstone.column(), tombstone.timestamp(), Cell.NO_TTL,
+                                                                       Cell.NO_DELETION_TIME, value, tombstone.path()));
     }
 
     private static List<PartitionUpdate> scratch(String cql) throws Exception

@@ -1,3 +1,3 @@
 """The tables, in the order in which they are made."""
 
-from . import states  # noqa: F401
+from . import states, types, columns, compact, indexed, files  # noqa: F401
