@@ -2,13 +2,14 @@
 //! made of them.
 //!
 //! Authority: `o.a.c.utils.bytecomparable.ByteSource` in version `OSS50`, `asComparableBytes` of
-//! `o.a.c.db.marshal.*`, `o.a.c.db.ClusteringComparator`, `o.a.c.db.DecoratedKey`.
+//! `o.a.c.db.marshal.*`, `o.a.c.db.ClusteringComparator`.
 
 use super::compare::{class_names, comparator, reorder_timestamp};
 use super::parts;
 use super::{CqlType, decimal};
 use crate::bytes::Cursor;
 use crate::model::BoundKind;
+use crate::partitioner::{PartitionPosition, Partitioner};
 use crate::schema::ClusteringColumn;
 
 /// A zero byte, of a value or the end of one.
@@ -130,7 +131,14 @@ impl CqlType {
                 out.push(TERMINATOR);
             }
             CqlType::Composite(types) => encode_composite(types, v, out),
-            // An empty type has no bytes to show; a partition key is compared by its token, which its partitioner knows.
+            CqlType::PartitionerDefinedOrder { partitioner, base } => {
+                let key_type = base.as_deref().unwrap_or(&CqlType::Blob);
+                match Partitioner::from_class_name(partitioner, key_type) {
+                    Ok(by) => out.extend(by.comparable(&PartitionPosition::Key(by.decorate(v)))),
+                    Err(_) => write_escaped(v, out),
+                }
+            }
+            // An empty type has no bytes to show.
             CqlType::Empty => return false,
             _ => write_escaped(v, out),
         }
@@ -145,7 +153,7 @@ fn invert(bytes: &mut [u8]) {
 }
 
 /// Appends bytes so that another value may follow: zeros are escaped and an escape ends it.
-pub fn write_escaped(mut v: &[u8], out: &mut Vec<u8>) {
+fn write_escaped(mut v: &[u8], out: &mut Vec<u8>) {
     out.reserve(v.len() + 2);
     while let Some(zero) = v.iter().position(|b| *b == 0) {
         let (plain, rest) = v.split_at(zero);
@@ -368,14 +376,4 @@ pub fn write_comparable_clustering<'v>(
             GT_NEXT_COMPONENT
         }
     });
-}
-
-/// Appends the byte-comparable form of a partition key under its token. `token` is the token's own byte-comparable form
-/// (Murmur3: the i64 in 8 bytes with its sign bit inverted), `key` the raw partition key.
-pub fn write_comparable_key(token: &[u8], key: &[u8], out: &mut Vec<u8>) {
-    out.push(NEXT_COMPONENT);
-    out.extend_from_slice(token);
-    out.push(NEXT_COMPONENT);
-    write_escaped(key, out);
-    out.push(TERMINATOR);
 }

@@ -6,6 +6,7 @@
 use super::parts::{self, Comparator};
 use super::{CqlType, decimal};
 use crate::bytes::Cursor;
+use crate::partitioner::Partitioner;
 use std::cmp::Ordering;
 
 impl CqlType {
@@ -120,6 +121,13 @@ impl CqlType {
                     let y = comparator(aliases, parts::comparator(y).ok()?);
                     Some(dynamic_order(x, y))
                 })
+            }
+            CqlType::PartitionerDefinedOrder { partitioner, base } => {
+                let key_type = base.as_deref().unwrap_or(&CqlType::Blob);
+                match Partitioner::from_class_name(partitioner, key_type) {
+                    Ok(partitioner) => partitioner.compare_keys(a, b),
+                    Err(_) => a.cmp(b),
+                }
             }
             _ => a.cmp(b),
         }
@@ -275,8 +283,8 @@ fn compare_tuples<'t>(types: impl Iterator<Item = &'t CqlType>, a: &[u8], b: &[u
 
 /// Whether any of the fields that are left is not null.
 fn has_value(mut fields: Cursor<'_>) -> bool {
-    while !fields.is_empty() {
-        if fields.i32().is_ok_and(|size| size >= 0) {
+    while let Ok(size) = fields.i32() {
+        if size >= 0 {
             return true;
         }
     }
@@ -300,13 +308,14 @@ fn compare_components<'a, 't>(
         if x.is_empty() || y.is_empty() {
             break;
         }
+        let (x_rest, y_rest) = (x.rest(), y.rest());
         let component = order(i, &mut x, &mut y);
         let (Some(component), Ok((v, v_end)), Ok((w, w_end))) = (
             component,
             parts::component(&mut x),
             parts::component(&mut y),
         ) else {
-            return x.rest().cmp(y.rest());
+            return x_rest.cmp(y_rest);
         };
         let order = match &component {
             ComponentOrder::By(ty) => ty.compare(v, w),

@@ -11,7 +11,7 @@ mod literal;
 mod marshal;
 mod parts;
 
-pub use comparable::{write_comparable_clustering, write_comparable_key, write_escaped};
+pub use comparable::write_comparable_clustering;
 pub use literal::Literal;
 pub use marshal::write_identifier;
 
@@ -251,3 +251,6 @@ impl CqlType {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;
