@@ -21,3 +21,6 @@ pub const CQL_DEPTH_MAX: usize = 64;
 
 /// Longest CQL text, in bytes: a schema of ten thousand tables is shorter.
 pub const CQL_TEXT_BYTES_MAX: usize = 1 << 26;
+
+/// Most branches above a node of an on-disk trie: more than two per byte of the longest partition key.
+pub const TRIE_DEPTH_MAX: usize = 1 << 18;

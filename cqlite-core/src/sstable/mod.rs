@@ -2,9 +2,11 @@
 //!
 //! Authority: `o.a.c.io.sstable.format`.
 
+pub mod bti;
 pub mod component;
 pub mod data;
 pub mod descriptor;
+pub mod index;
 mod reader;
 mod scan;
 pub mod version;
