@@ -1,0 +1,15 @@
+//! BIG's indexes: Index.db, an entry a partition, some with the blocks of a wide one; Summary.db, a sample of its keys.
+//!
+//! ```text
+//! Summary.db -> position in Index.db -> position in Data.db, and blocks in the partition
+//! ```
+
+mod entry;
+mod primary;
+mod promoted;
+mod summary;
+
+pub use entry::{IndexEntry, IndexEntries};
+pub use primary::PrimaryIndex;
+pub use promoted::{IndexInfo, PromotedBlocks, PromotedIndex};
+pub use summary::Summary;

@@ -1,0 +1,134 @@
+//! Lookups in Index.db, helped by Summary.db.
+//!
+//! Authority: `o.a.c.io.sstable.format.big.BigTableReader.getRowIndexEntry`.
+
+use super::entry::{IndexEntries, IndexEntry, error, find_key};
+use super::summary::Summary;
+use crate::bytes::DecodeError;
+use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner};
+use crate::{Error, Result};
+
+/// A view of Index.db and, where there is one, Summary.db.
+#[derive(Debug, Clone, Copy)]
+pub struct PrimaryIndex<'a> {
+    file: &'a [u8],
+    summary: Option<Summary<'a>>,
+}
+
+impl<'a> PrimaryIndex<'a> {
+    /// An index over the bytes of Index.db. Without a summary each lookup scans half of it.
+    pub fn new(file: &'a [u8], summary: Option<Summary<'a>>) -> Self {
+        PrimaryIndex { file, summary }
+    }
+
+    /// The summary, where there is one.
+    pub fn summary(&self) -> Option<&Summary<'a>> {
+        self.summary.as_ref()
+    }
+
+    /// The entry of `key`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn lookup(
+        &self,
+        partitioner: &Partitioner,
+        key: &DecoratedKey<'_>,
+    ) -> Result<Option<IndexEntry<'a>>> {
+        let position = PartitionPosition::Key(*key);
+        match &self.summary {
+            Some(summary) => match summary.floor(partitioner, &position)? {
+                Some(i) => {
+                    let (start, end) = self.interval(summary, i)?;
+                    find_key(self.file, start, end, key.key)
+                }
+                None => Ok(None),
+            },
+            None => {
+                let entry = self.lower_bound(partitioner, &position)?;
+                Ok(entry.filter(|entry| entry.key == key.key))
+            }
+        }
+    }
+
+    /// The first entry at or after `position`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn lower_bound(
+        &self,
+        partitioner: &Partitioner,
+        position: &PartitionPosition<'_>,
+    ) -> Result<Option<IndexEntry<'a>>> {
+        let start = match &self.summary {
+            Some(summary) => match summary.floor(partitioner, position)? {
+                Some(i) => summary.entry(i)?.1,
+                None => 0,
+            },
+            None => 0,
+        };
+        for entry in self.entries_from(start) {
+            let entry = entry?;
+            if partitioner.compare(entry.key, position).is_ge() {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> IndexEntries<'a> {
+        self.entries_from(0)
+    }
+
+    /// The entries from the one at `position` of Index.db on.
+    pub fn entries_from(&self, position: u64) -> IndexEntries<'a> {
+        IndexEntries::from(self.file, position)
+    }
+
+    /// The first entry; `None` in an empty index.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn first(&self) -> Result<Option<IndexEntry<'a>>> {
+        self.entries().next().transpose()
+    }
+
+    /// The last entry; `None` in an empty index.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn last(&self) -> Result<Option<IndexEntry<'a>>> {
+        let start = match &self.summary {
+            Some(summary) if !summary.is_empty() => summary.entry(summary.len() - 1)?.1,
+            _ => 0,
+        };
+        let mut last = None;
+        for entry in self.entries_from(start) {
+            last = Some(entry?);
+        }
+        Ok(last)
+    }
+
+    /// From the `i`th entry of the summary to the next one: offsets in Index.db.
+    fn interval(&self, summary: &Summary<'_>, i: usize) -> Result<(usize, usize)> {
+        let len = self.file.len();
+        let position = |i| -> Result<usize> {
+            let (_, position) = summary.entry(i)?;
+            usize::try_from(position)
+                .ok()
+                .filter(|position| *position < len)
+                .ok_or_else(|| beyond(position))
+        };
+        let end = match i + 1 < summary.len() {
+            true => position(i + 1)?,
+            false => len,
+        };
+        Ok((position(i)?, end))
+    }
+}
+
+#[cold]
+fn beyond(position: u64) -> Error {
+    error(DecodeError::Eof, position).advise("Summary.db does not fit Index.db: delete it")
+}
