@@ -6,6 +6,7 @@
 use super::{PartitionPosition, Partitioner, Token};
 
 const NEXT_COMPONENT: u8 = 0x40;
+const NEXT_COMPONENT_NULL: u8 = 0x3e;
 const TERMINATOR: u8 = 0x38;
 const LT_NEXT_COMPONENT: u8 = 0x20;
 const GT_NEXT_COMPONENT: u8 = 0x60;
@@ -57,37 +58,19 @@ impl Partitioner {
     #[cold]
     fn long_head(&self, token: Token<'_>, key_follows: bool) -> Vec<u8> {
         let mut head = vec![NEXT_COMPONENT];
-        match token {
-            Token::Long(token) => {
-                head.extend_from_slice(&(token as u64 ^ 1 << 63).to_be_bytes());
+        if let Token::Long(token) = token {
+            head.extend_from_slice(&(token as u64 ^ 1 << 63).to_be_bytes());
+        } else {
+            let value = self.token_value(token);
+            if !(self.token_type()).write_comparable(Some(&value), false, &mut head) {
+                // An empty value of a type that has none.
+                head[0] = NEXT_COMPONENT_NULL;
             }
-            Token::Big(token) => encode_big(token, &mut head),
-            Token::Bytes(_) => head.extend(Escaped::new(Some(&self.token_value(token)))),
         }
         if key_follows {
             head.push(NEXT_COMPONENT);
         }
         head
-    }
-}
-
-/// A varint, of which only the forms of -1 and of non-negative numbers are needed.
-fn encode_big(token: Option<u128>, out: &mut Vec<u8>) {
-    let Some(token) = token else {
-        out.push(0x7f);
-        return;
-    };
-    let bytes = token.to_be_bytes();
-    let significant = &bytes[token.leading_zeros() as usize / 8..];
-    // Shorter ones have a form of their own, told by the leading ones of the first byte.
-    if significant.len() < 7 {
-        let value = token as u64;
-        let len = (64 - (value | 1).leading_zeros()) as usize / 7 + 1;
-        let marked = value | !(u64::MAX >> len) >> (64 - 8 * len);
-        out.extend_from_slice(&marked.to_be_bytes()[8 - len..]);
-    } else {
-        out.extend_from_slice(&[0xff, significant.len() as u8 - 7]);
-        out.extend_from_slice(significant);
     }
 }
 
@@ -152,6 +135,7 @@ impl Iterator for Escaped<'_> {
 mod tests {
     use super::super::hex;
     use super::*;
+    use crate::types::CqlType;
 
     fn escaped(bytes: &[u8]) -> Vec<u8> {
         Escaped::new(Some(bytes)).collect()
@@ -208,21 +192,15 @@ mod tests {
     }
 
     #[test]
-    fn small_varints_tell_their_length_by_leading_ones() {
-        for (token, bytes) in [
-            (0, &[0x80][..]),
-            (63, &[0xbf]),
-            (64, &[0xc0, 0x40]),
-            (1 << 20, &[0xf0, 0x10, 0, 0]),
-            (
-                (1 << 55) - 1,
-                &[0xff, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-            ),
-            (1 << 63, &[0xff, 1, 0x80, 0, 0, 0, 0, 0, 0, 0]),
-        ] {
-            let mut out = Vec::new();
-            encode_big(Some(token), &mut out);
-            assert_eq!(out, bytes, "{token}");
-        }
+    fn local_tokens_are_encoded_by_their_type() {
+        let local = Partitioner::Local(CqlType::Int);
+        let at = |key| -> Vec<u8> {
+            local
+                .comparable(&PartitionPosition::Key(local.decorate(key)))
+                .collect()
+        };
+        let one = "40800000014000fefeff010038";
+        assert_eq!(hex(&at(&[0, 0, 0, 1])), one);
+        assert_eq!(hex(&at(&[])), "3e400038");
     }
 }

@@ -148,6 +148,7 @@ impl Partitioner {
             Partitioner::OrderPreserving => string_token(a)
                 .encode_utf16()
                 .cmp(string_token(b).encode_utf16()),
+            Partitioner::Local(ty) => ty.compare(a, b),
             _ => a.cmp(b),
         }
     }
@@ -380,6 +381,15 @@ mod tests {
         assert_eq!(order.compare_keys(bmp, astral), Ordering::Greater);
         // Not UTF-8: "ff" sorts after "a".
         assert_eq!(order.compare_keys(&[0xff], b"a"), Ordering::Greater);
+    }
+
+    #[test]
+    fn local_keys_are_ordered_by_their_type() {
+        let local = Partitioner::Local(CqlType::Int);
+        let (minus_one, one) = ((-1i32).to_be_bytes(), 1i32.to_be_bytes());
+        assert_eq!(local.compare_keys(&minus_one, &one), Ordering::Less);
+        let at = PartitionPosition::Key(local.decorate(&one));
+        assert_eq!(local.compare(&minus_one, &at), Ordering::Less);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Authority: `o.a.c.io.sstable.format`.
 
+pub mod big;
 pub mod bti;
 pub mod component;
 pub mod data;

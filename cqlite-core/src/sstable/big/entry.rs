@@ -108,7 +108,7 @@ impl<'a> IndexEntries<'a> {
     }
 
     /// Offset of the next entry.
-    pub fn position(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         self.cursor.position() as u64
     }
 }
@@ -122,7 +122,7 @@ impl<'a> Iterator for IndexEntries<'a> {
         if self.cursor.is_empty() {
             return None;
         }
-        let position = self.position();
+        let position = self.offset();
         let entry = read_entry(&mut self.cursor);
         Some(entry.map_err(|e| {
             self.cursor = Cursor::new(&[]);

@@ -9,7 +9,7 @@ mod primary;
 mod promoted;
 mod summary;
 
-pub use entry::{IndexEntry, IndexEntries};
+pub use entry::{IndexEntries, IndexEntry};
 pub use primary::PrimaryIndex;
 pub use promoted::{IndexInfo, PromotedBlocks, PromotedIndex};
 pub use summary::Summary;

@@ -9,12 +9,12 @@
 //! `...format.big.IndexState`.
 
 use super::entry::{IndexEntry, error};
+use crate::Result;
 use crate::bytes::{Cursor, DecodeError};
-use crate::model::{BoundKind, ClusteringRef, DeletionTime, Span};
+use crate::model::{Bound, BoundKind, ClusteringRef, DeletionTime, Span};
 use crate::sstable::data::clustering::read_prefix;
 use crate::sstable::data::deletion::read_deletion_time;
-use crate::sstable::index::Block;
-use crate::{Error, Result};
+use crate::sstable::index::{Block, Clusterings};
 
 /// Subtracted from every width on disk, whatever size of blocks was configured.
 const WIDTH_BASE: i64 = 64 * 1024;
@@ -114,7 +114,77 @@ impl<'a> PromotedIndex<'a> {
             .map_err(|e| error(e, self.position))
     }
 
-    /// The first block whose `is_past` holds, between `low` and the end: it must hold for all after it.
+    /// The blocks that may hold something between two bounds. Where the end precedes the start there is none.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn blocks(
+        &self,
+        clusterings: &'a Clusterings,
+        start: &Bound,
+        end: &Bound,
+    ) -> Result<PromotedBlocks<'a>> {
+        let order = clusterings.comparator();
+        let fixed_lengths = clusterings.fixed_lengths();
+        let mut info = IndexInfo::default();
+        let first = self.partition_point(0, fixed_lengths, &mut info, |info| {
+            let (last, kind) = info.last();
+            order.compare_to_bound(last, kind, start).is_ge()
+        })?;
+        let past = self.partition_point(first, fixed_lengths, &mut info, |info| {
+            let (first, kind) = info.first();
+            order.compare_to_bound(first, kind, end).is_ge()
+        })?;
+        let mut span = match first < self.block_count() {
+            true => self.block(first, fixed_lengths, &mut info)?,
+            // After all of them: nothing, at the partition's end.
+            false => {
+                self.decode(self.block_count() - 1, fixed_lengths, &mut info)?;
+                Block {
+                    start: info.end(),
+                    end: info.end(),
+                    open_deletion: DeletionTime::LIVE,
+                }
+            }
+        };
+        span.end = span.start;
+        if past > first {
+            self.decode(past - 1, fixed_lengths, &mut info)?;
+            span.end = info.end();
+        }
+        Ok(PromotedBlocks {
+            index: *self,
+            fixed_lengths,
+            info,
+            span,
+            first,
+            past,
+        })
+    }
+
+    fn block(
+        &self,
+        i: usize,
+        fixed_lengths: &[Option<u32>],
+        info: &mut IndexInfo<'a>,
+    ) -> Result<Block> {
+        // What is open where a block starts is written where the one before it ends.
+        let open_deletion = match i.checked_sub(1) {
+            Some(before) => {
+                self.decode(before, fixed_lengths, info)?;
+                info.end_open_deletion
+            }
+            None => DeletionTime::LIVE,
+        };
+        self.decode(i, fixed_lengths, info)?;
+        Ok(Block {
+            start: info.offset,
+            end: info.end(),
+            open_deletion,
+        })
+    }
+
+    /// The first block from `low` on whose `is_past` holds, as it must for all that follow; their count if none.
     fn partition_point(
         &self,
         low: usize,
@@ -133,5 +203,97 @@ impl<'a> PromotedIndex<'a> {
             }
         }
         Ok(low)
+    }
+}
+
+impl Default for IndexInfo<'_> {
+    fn default() -> Self {
+        IndexInfo {
+            bytes: &[],
+            spans: Vec::new(),
+            first_len: 0,
+            first_kind: BoundKind::InclStart,
+            last_kind: BoundKind::InclEnd,
+            offset: 0,
+            width: 0,
+            end_open_deletion: DeletionTime::LIVE,
+        }
+    }
+}
+
+impl<'a> IndexInfo<'a> {
+    fn read(
+        &mut self,
+        index: &PromotedIndex<'a>,
+        i: usize,
+        fixed_lengths: &[Option<u32>],
+    ) -> Result<(), DecodeError> {
+        let offset = index.offsets.get(i).ok_or(DecodeError::Eof)?;
+        let mut cursor = Cursor::at(index.infos, u32::from_be_bytes(*offset) as usize);
+        self.bytes = index.infos;
+        self.spans.clear();
+        self.first_kind = read_prefix(&mut cursor, fixed_lengths, &mut self.spans)?;
+        self.first_len = self.spans.len();
+        self.last_kind = read_prefix(&mut cursor, fixed_lengths, &mut self.spans)?;
+        self.offset = cursor.uvint()?;
+        self.width = cursor
+            .svint()?
+            .checked_add(WIDTH_BASE)
+            .and_then(|width| u64::try_from(width).ok())
+            .ok_or(DecodeError::Invalid("a row block of a negative width"))?;
+        self.end_open_deletion = match cursor.bool()? {
+            true => read_deletion_time(&mut cursor, index.has_uint_deletion_time)?,
+            false => DeletionTime::LIVE,
+        };
+        Ok(())
+    }
+
+    /// Offset of what follows the block.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.width)
+    }
+
+    /// The clustering or bound of the first row or marker.
+    pub fn first(&self) -> (ClusteringRef<'_>, BoundKind) {
+        let spans = &self.spans[..self.first_len];
+        (ClusteringRef::new(self.bytes, spans), self.first_kind)
+    }
+
+    /// The clustering or bound of the last row or marker.
+    pub fn last(&self) -> (ClusteringRef<'_>, BoundKind) {
+        let spans = &self.spans[self.first_len..];
+        (ClusteringRef::new(self.bytes, spans), self.last_kind)
+    }
+}
+
+/// The blocks of a slice, read at once or backwards.
+#[derive(Debug, Clone)]
+pub struct PromotedBlocks<'a> {
+    index: PromotedIndex<'a>,
+    fixed_lengths: &'a [Option<u32>],
+    info: IndexInfo<'a>,
+    span: Block,
+    first: usize,
+    past: usize,
+}
+
+impl PromotedBlocks<'_> {
+    /// All of them as one.
+    pub fn span(&self) -> Block {
+        self.span
+    }
+
+    /// The last block that was not yet returned.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn next_back(&mut self) -> Result<Option<Block>> {
+        if self.past <= self.first {
+            return Ok(None);
+        }
+        self.past -= 1;
+        self.index
+            .block(self.past, self.fixed_lengths, &mut self.info)
+            .map(Some)
     }
 }

@@ -186,7 +186,10 @@ mod tests {
         let summary = Summary::open(&file).unwrap();
         assert_eq!((summary.min_index_interval(), summary.len()), (128, 3));
         assert_eq!((summary.sampling_level(), summary.full_count()), (64, 9));
-        assert_eq!((summary.first_key(), summary.last_key()), (&b"a"[..], &b"z"[..]));
+        assert_eq!(
+            (summary.first_key(), summary.last_key()),
+            (&b"a"[..], &b"z"[..])
+        );
         assert_eq!(summary.entry(1).unwrap(), (&b"dd"[..], 100));
         assert!(summary.entry(3).is_err());
         let floor = |key: &[u8]| {
