@@ -5,9 +5,11 @@
 
 mod comparable;
 mod murmur;
+mod range;
 
 pub use comparable::ComparableBytes;
 pub use murmur::{murmur2_64, murmur3_128};
+pub use range::{OwnedToken, TokenRange};
 
 use crate::types::CqlType;
 use crate::{Error, Result};
