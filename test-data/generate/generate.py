@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 
+import datadir
 import golden
 from golden import GOLDEN, TABLES, Node, Table, Tools
 import tables  # noqa: F401  (registers the tables)
@@ -12,7 +13,7 @@ import tables  # noqa: F401  (registers the tables)
 
 def make(version, only):
     start = time.time()
-    data, asked, refused = [], 0, []
+    data, runs, asked, refused = [], [], 0, []
     folder = os.path.join(GOLDEN, version)
     if not only:
         shutil.rmtree(folder, ignore_errors=True)
@@ -27,6 +28,7 @@ def make(version, only):
         for function, _, options in chosen:
             options = {k: v for k, v in options.items() if k not in ("partitioner", "versions")}
             t = Table(node, function.__name__, **options)
+            t.index_block_kib(-1)
             try:
                 function(t)
                 made += [t, *t.views]
@@ -40,11 +42,18 @@ def make(version, only):
             with open(os.path.join(out, "schema.cql"), "w", encoding="utf-8") as f:
                 f.write(t.schema())
             asked += t.take_answers(out)
-            data += t.keep(out)
+            kept = t.keep(out)
+            data += [(path, t.dumps) for path in kept]
+            if t.tool_runs:
+                runs.append((kept[0], t.tool_runs))
         node.stop()
+    if not only or "data" in only:
+        asked += datadir.make(version)
     tools = Tools(version)
-    for path in data:
-        tools.dumps(path)
+    for path, wanted in data:
+        tools.dumps(path, wanted)
+    for path, options in runs:
+        tools.run(path, options)
     tools.stop()
     print(f"{version}: {len(data)} SSTables, {asked} answers, {time.time() - start:.0f} s", flush=True)
     return refused
@@ -71,6 +80,9 @@ def write_readme():
             versions = options.get("versions")
             where = f" ({', '.join(versions)} only)" if versions else ""
             f.write(f"| `{function.__name__}` | {covers}{where} |\n")
+        f.write("| `data` | a whole data directory: system_schema, three keyspaces, ULID ids, snapshots, backups, a legacy index, a view; "
+                "answers in `data.answers.jsonl`, as of `data.now` |\n")
+        f.write("| `view_of_base` | the view of `view_base`: shadowable deletions and strict liveness as Cassandra writes them |\n")
 
 
 if __name__ == "__main__":

@@ -126,14 +126,15 @@ class Refused(Exception):
 
 
 class Node(Jvm):
-    """A node with the one keyspace `golden`."""
+    """A node, with the one keyspace `golden` unless told otherwise."""
 
-    def __init__(self, version, **options):
+    def __init__(self, version, keyspace="golden", **options):
         super().__init__(version, "golden.Node", WRITE_NOW, **options)
         self.answer()
         self.version = version
         self.statements = 0
-        self.cql("CREATE KEYSPACE golden WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        if keyspace:
+            self.cql(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 
     def do(self, verb, **order):
         answer = self.ask(do=verb, **order)
@@ -170,13 +171,14 @@ def register(name, covers, function, **options):
 class Table:
     """One golden table while it is being made. In statements `$t` stands for the qualified table name."""
 
-    def __init__(self, node, name, big=False, auto=True, first=None, may_fail=False):
+    def __init__(self, node, name, big=False, auto=True, may_fail=False, dumps="all"):
         self.node, self.name, self.version = node, name, node.version
-        self.big, self.auto = big, auto and not big
-        self.types, self.answers, self.asked = [], [], set()
+        self.auto = auto
+        self.dumps = dumps  # "all", "short" (lines, debug, keys), "lines" (and keys), "metadata" alone or "none"
+        self.types = []
         self.after, self.views, self.base = [], [], None
         self.may_fail = may_fail
-        self.first = first or "SELECT JSON * FROM $t"
+        self.tool_runs = []
 
     @property
     def qualified(self):
@@ -222,6 +224,23 @@ class Table:
     def craft(self, **partition):
         self.node.do("craft", keyspace="golden", table=self.name, partition=partition)
 
+    def cql_many(self, statements, now=WRITE_NOW):
+        """Many statements at one go."""
+        statements = [self.text(q) for q in statements]
+        self.node.do("cql_many", statements=statements, timestamp=WRITE_NOW * 1_000_000 + self.node.statements + 1, now=now)
+        self.node.statements += len(statements)
+
+    def index_block_kib(self, kib):
+        """column_index_size of this table's flushes from now on; 0 makes each row an index block, -1 is the default."""
+        self.node.do("column_index_size_kib", value=kib)
+
+    def ulids(self, value):
+        self.node.do("ulids", value=value)
+
+    def tool(self, name, *runs):
+        """Further runs, a list of options each, of `dump` or `metadata` over the first SSTable."""
+        self.tool_runs += [(name, list(r)) for r in runs]
+
     def flush(self):
         for t in [self, *self.views]:
             self.node.do("flush", keyspace="golden", table=t.name)
@@ -245,7 +264,8 @@ class Table:
         keys.sort(key=lambda r: int(r[2]))
         clustering = [r for r in rows if r[1] == "clustering"]
         clustering.sort(key=lambda r: int(r[2]))
-        rest = [r for r in rows if r[1] in ("static", "regular") and r[3] != "empty"]
+        visible = self.node.do("cql", q=self.text("SELECT * FROM $t LIMIT 1"), hex=True)["columns"]
+        rest = [r for r in rows if r[1] in ("static", "regular") and r[0] in visible]
         return keys, clustering, rest
 
     def _general_questions(self):
@@ -266,32 +286,13 @@ class Table:
             yield f"SELECT JSON {pk}, " + ", ".join(f"writetime({c})" for c in multi) + " FROM $t"
 
     def take_answers(self, out):
-        queries = [self.first]
+        queries = ["SELECT JSON * FROM $t"]
         if self.auto:
             queries += list(self._general_questions())
-        with open(os.path.join(out, "answers.jsonl"), "w", encoding="utf-8") as f:
-            for q in queries + self.after:
-                q = self.text(q)
-                if q in self.asked:
-                    continue
-                self.asked.add(q)
-                as_json = q.startswith("SELECT JSON")
-                answer = self.node.ask(do="cql", q=q, now=READ_NOW, hex=not as_json)
-                kept = {"cql": q}
-                if "failure" in answer:
-                    if not self.may_fail:
-                        print(f"  {self.name}: {q}: {answer['failure']}")
-                    kept["failure"] = answer["failure"]
-                elif "error" in answer:
-                    kept["error"] = answer["error"]
-                elif as_json:
-                    kept["rows"] = [r[0] for r in answer["rows"]]
-                else:
-                    kept["columns"], kept["values"] = answer["columns"], answer["rows"]
-                f.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        queries = [self.text(q) for q in queries + self.after]
         with open(os.path.join(out, "now"), "w") as f:
             f.write(f"{READ_NOW}\n")
-        return len(self.asked)
+        return write_answers(self.node, queries, os.path.join(out, "answers.jsonl"), self.may_fail)
 
     # -- keeping it
 
@@ -306,6 +307,28 @@ class Table:
         """Copies the live SSTables (those of indexes too) into `out`; gives the paths of their Data.db."""
         answer = self.node.do("directory", keyspace="golden", table=self.name)
         return copy_live(answer["path"], answer["live"], out)
+
+
+def write_answers(node, queries, path, may_fail=False):
+    """Asks each query once, as of READ_NOW; writes the answers and gives their number."""
+    queries = list(dict.fromkeys(queries))
+    with open(path, "w", encoding="utf-8") as f:
+        for q in queries:
+            as_json = q.startswith("SELECT JSON")
+            answer = node.ask(do="cql", q=q, now=READ_NOW, hex=not as_json)
+            kept = {"cql": q}
+            if "failure" in answer:
+                if not may_fail:
+                    print(f"  {q}: {answer['failure']}")
+                kept["failure"] = answer["failure"]
+            elif "error" in answer:
+                kept["error"] = answer["error"]
+            elif as_json:
+                kept["rows"] = [r[0] for r in answer["rows"]]
+            else:
+                kept["columns"], kept["values"] = answer["columns"], answer["rows"]
+            f.write(json.dumps(kept, ensure_ascii=False) + "\n")
+    return len(queries)
 
 
 def copy_live(directory, live, out):
@@ -349,15 +372,32 @@ class Tools(Jvm):
     def __init__(self, version):
         super().__init__(version, "golden.Tools", READ_NOW, frozen=True, home=os.path.join(WORK, "toolhome"))
 
-    def dumps(self, data):
+    def answer(self, order=None):
+        """Paths in what the tools print are cut to their part within the golden folder."""
+        return {k: v.replace(GOLDEN + "/", "") for k, v in super().answer(order).items()}
+
+    def run(self, data, runs):
+        """Writes tools.jsonl beside one Data.db: what the tools print with other options."""
+        with open(os.path.join(os.path.dirname(data), "tools.jsonl"), "w", encoding="utf-8") as f:
+            for tool, options in runs:
+                answer = self.ask(tool=tool, args=[data, *options])
+                kept = {"tool": tool, "file": os.path.basename(data), "options": options}
+                kept.update(answer)
+                f.write(json.dumps(kept, ensure_ascii=False) + "\n")
+
+    def dumps(self, data, wanted):
         """Writes dump/* and metadata/* beside one Data.db."""
+        if wanted == "none":
+            return
         folder, sstable = os.path.dirname(data), os.path.basename(data)[:-len("-Data.db")]
+        dump = os.path.join(folder, "dump", sstable)
         for d in ("dump", "metadata"):
             os.makedirs(os.path.join(folder, d), exist_ok=True)
-        dump = os.path.join(folder, "dump", sstable)
-        with open(os.path.join(folder, "dump", "now"), "w") as f:
-            f.write(f"{READ_NOW}\n")
-        kinds = {".keys.json": ["-e"], ".lines.json": ["-l"], ".debug.txt": ["-d"], ".json": [], ".raw.json": ["-t"]}
+            with open(os.path.join(folder, d, "now"), "w") as f:
+                f.write(f"{READ_NOW}\n")
+        every = {".keys.json": ["-e"], ".lines.json": ["-l"], ".debug.txt": ["-d"], ".json": [], ".raw.json": ["-t"]}
+        kinds = {k: every[k] for k in {"all": every, "short": (".keys.json", ".lines.json", ".debug.txt"),
+                                       "lines": (".keys.json", ".lines.json"), "metadata": ()}[wanted]}
         size = 0
         for suffix, options in kinds.items():
             answer = self.ask(tool="dump", args=[data, *options])
@@ -379,18 +419,16 @@ class Tools(Jvm):
         if "failure" in answer:
             print(f"  sstablemetadata {data}: {answer['failure']}")
         with open(os.path.join(folder, "metadata", sstable + ".txt"), "w", encoding="utf-8", newline="") as f:
-            # The one line that depends on where the file lies keeps the path within the golden folder.
-            f.write(answer["out"].replace(f"SSTable: {GOLDEN}/", "SSTable: "))
+            f.write(answer["out"])
 
 README = """# Golden tables
 
 Written by Cassandra 5.0.9 as `nb` (BIG, compatibility mode), `oa` (BIG) and `da` (BTI); `../generate/run.sh` makes them anew.
 `<version>/<table>/` holds the SSTables, `schema.cql`, Cassandra's `answers.jsonl` as of the epoch second in `now`, and per SSTable
-the output of sstabledump (`dump/`) and sstablemetadata (`metadata/`) as of the second in `dump/now`. The directory of an
-`SSTable:` line in `metadata/` is cut to its part below this folder. Of large dumps the two indented forms are left out,
-of still larger ones all but `.keys.json`; where the tool failed, `.failure` holds what it threw.
+the output of sstabledump (`dump/`) and sstablemetadata (`metadata/`), as of the second in their `now`. Paths that
+the tools print are cut to their part below this folder. Not every table keeps every form of dump; where the tool failed, `.failure` holds what it threw.
 
-A line of `answers.jsonl` is `{"cql", "rows"}` for SELECT JSON (the row's text), `{"cql", "columns", "values"}` for a plain SELECT
+`tools.jsonl`, where it stands, holds runs of the two tools with other options. A line of `answers.jsonl` is `{"cql", "rows"}` for SELECT JSON (the row's text), `{"cql", "columns", "values"}` for a plain SELECT
 (raw value bytes in hex, null), `{"cql", "error"}` for a refused statement and `{"cql", "failure"}` where Cassandra itself breaks.
 
 | table | what it covers |

@@ -7,5 +7,5 @@ mkdir -p .work/classes
 if ! ls .work/lib/cassandra-all-*.jar >/dev/null 2>&1; then
   mvn -q -B -f pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.work/lib"
 fi
-javac -nowarn -d .work/classes -cp '.work/lib/*' java/golden/*.java
+javac -nowarn -Xlint:-options -d .work/classes -cp '.work/lib/*' java/golden/*.java 2>&1 | { grep -v "^Note:" || true; }
 PYTHONDONTWRITEBYTECODE=1 exec python3 generate.py "$@"

@@ -1,4 +1,3 @@
 """The golden tables, by topic; importing a module registers its tables."""
 
-from . import types  # noqa: F401
-from . import rows  # noqa: F401
+from . import types, rows, names, columns, lookups, storage, legacy, merge, partitioners  # noqa: F401

@@ -77,9 +77,11 @@ def one_type(cql_type, values):
             t.attempt(f"INSERT INTO $t (k, s) VALUES ({k}, {clustered[i % len(clustered)]})")
             if i % 2:
                 t.attempt(f"INSERT INTO $t (k, a, d, v) VALUES ({k}, {values[0]}, {values[-1]}, {k})")
+        t.index_block_kib(0)
         t.flush()
         k, low, high = values[0], values[1], values[-1]
-        t.ask(f"SELECT JSON * FROM $t WHERE k = {k}",
+        t.ask("SELECT JSON count(*) FROM $t", "SELECT JSON DISTINCT k FROM $t", "SELECT JSON d, k FROM $t PER PARTITION LIMIT 1",
+              f"SELECT JSON v, s FROM $t WHERE k = {k}",
               f"SELECT JSON a, d FROM $t WHERE k = {k} ORDER BY a DESC, d ASC",
               f"SELECT JSON a, d, v FROM $t WHERE k = {k} AND a = {low}",
               f"SELECT JSON a, d, v FROM $t WHERE k = {k} AND a = {low} AND d = {high}",
@@ -101,8 +103,8 @@ def one_type(cql_type, values):
 
 for _type, _values in VALUES.items():
     _name = ESCAPED_NAMES.get(_type, _type)
-    register("type_" + _name, f"`{_type}` as partition key, ascending and descending clustering, static and regular column",
-             one_type(_type, _values))
+    register("type_" + _name, f"`{_type}` as partition key, ascending and descending clustering (each row an index block), static and regular column",
+             one_type(_type, _values), auto=_type in ("int", "text"), dumps="all" if _type in ("int", "text") else "short")
 
 
 @table("`duration` as static and regular column, negative and extreme values, in collections")

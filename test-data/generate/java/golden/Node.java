@@ -92,6 +92,11 @@ public final class Node
             case "cql":
                 cql(order, answer);
                 break;
+            case "cql_many":
+                long timestamp = order.get("timestamp").asLong();
+                for (JsonNode q : order.get("statements"))
+                    cql(JSON.createObjectNode().put("q", q.asText()).put("timestamp", timestamp++).put("now", order.get("now").asLong()), answer);
+                break;
             case "flush":
                 table(order).forceBlockingFlush(ColumnFamilyStore.FlushReason.USER_FORCED);
                 break;
