@@ -7,12 +7,15 @@ pub mod bti;
 pub mod component;
 pub mod data;
 pub mod descriptor;
+pub mod directory;
 pub mod index;
 mod reader;
 mod scan;
+pub mod transaction;
 pub mod version;
 
 pub use descriptor::{Component, Descriptor, SSTableId};
+pub use directory::TableDirectory;
 pub use reader::{OpenOptions, SSTable};
 pub use scan::Scan;
 pub use version::{Format, Version};

@@ -1,0 +1,273 @@
+//! Transaction logs: which SSTables of a directory are not live although their files are there.
+//!
+//! Authority: `o.a.c.db.lifecycle.{LogFile,LogRecord,LogAwareFileLister}`.
+//!
+//! ```text
+//! ADD:[<path>/oa-5-big-,0,8][<crc32>]
+//! REMOVE:[<path>/oa-4-big-,<time of change, ms>,<count of files>][<crc32>]
+//! COMMIT:[,0,0][<crc32>]        or ABORT
+//! ```
+//!
+//! Records are matched by the names of files alone, so that a copied directory is read as the original was. For the
+//! same reason the files' times of change are not compared, as Cassandra does before it deletes them.
+
+use crate::{Error, Result};
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+/// Longest log that is read: one of a hundred thousand SSTables is shorter.
+const LOG_BYTES_MAX: u64 = 1 << 26;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Add,
+    Remove,
+    Commit,
+    Abort,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Record<'a> {
+    kind: Kind,
+    /// What the names of the SSTable's files start with, as `oa-5-big-`.
+    prefix: &'a str,
+    files: u32,
+}
+
+/// Whether a file's name is one of a transaction log: `oa_txn_compaction_<timeuuid>.log`.
+pub fn is_log(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".log") else {
+        return false;
+    };
+    // The version may be missing, and a format may stand before it: `bti-da_txn_flush_<timeuuid>.log`.
+    let operation = match stem.split_once("_txn_") {
+        Some((version, rest)) => {
+            let letters = version.rsplit_once('-').map_or(version, |(_, v)| v);
+            if letters.chars().count() != 2 {
+                return false;
+            }
+            rest
+        }
+        None => match stem.strip_prefix("txn_") {
+            Some(rest) => rest,
+            None => return false,
+        },
+    };
+    operation.contains('_')
+}
+
+/// The prefixes (`oa-5-big-`) of the files in `directory` that are not live by the transaction log `log`: those that an
+/// unfinished or aborted transaction wrote, and those that a committed one replaced. `names` are the directory's files.
+///
+/// # Errors
+/// `Corrupt` when a record but the last does not match its checksum, and when files are gone that only a committed
+/// transaction may delete: then nobody can tell what is live.
+pub fn dead_files(log: &Path, names: &BTreeSet<String>) -> Result<Vec<String>> {
+    match read(log, names) {
+        // The transaction may have committed after the directory was listed.
+        Err(_) => read(log, names),
+        read => read,
+    }
+    .map_err(|e| {
+        e.advise("name a Data.db to read that SSTable alone")
+            .in_file(log)
+    })
+}
+
+fn read(log: &Path, names: &BTreeSet<String>) -> Result<Vec<String>> {
+    let bytes = match std::fs::metadata(log) {
+        Ok(m) if m.len() > LOG_BYTES_MAX => {
+            return Err(Error::corrupt("the transaction log is too long to be one"));
+        }
+        Ok(_) => std::fs::read(log),
+        Err(e) => Err(e),
+    };
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        // A log is deleted last, once all that it lists is in order.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io(log, e)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let mut records = Vec::with_capacity(lines.len());
+    for (i, line) in lines.iter().enumerate() {
+        match parse(line) {
+            Some(record) => records.push(record),
+            // The writer may have died in the middle of its last line.
+            None if i + 1 == lines.len() => {}
+            None => return Err(bad_line(i, "is no record, or its checksum does not match")),
+        }
+        let ended = matches!(
+            records.last().map(|r| r.kind),
+            Some(Kind::Commit | Kind::Abort)
+        );
+        if ended && i + 1 != lines.len() {
+            return Err(bad_line(i + 1, "follows the end of the transaction"));
+        }
+    }
+    let last = records.last().map(|r| r.kind);
+    let dead = match last {
+        Some(Kind::Commit) => Kind::Remove,
+        _ => Kind::Add,
+    };
+    if !matches!(last, Some(Kind::Commit | Kind::Abort)) {
+        // None at all: they lie in another of the table's directories, as each of them has the whole log.
+        for record in records.iter().filter(|r| r.kind == Kind::Remove) {
+            let there = with_prefix(names, record.prefix).count();
+            if there != 0 && there < record.files as usize {
+                return Err(Error::corrupt(format!(
+                    "the transaction has not ended, but of the {} files `{}*` that it replaces {there} are left",
+                    record.files, record.prefix
+                )));
+            }
+        }
+    }
+    Ok(records
+        .iter()
+        .filter(|r| r.kind == dead)
+        .map(|r| r.prefix.to_owned())
+        .collect())
+}
+
+fn bad_line(index: usize, what: &str) -> Error {
+    Error::corrupt(format!("line {} {what}", index + 1))
+}
+
+fn with_prefix<'a>(
+    names: &'a BTreeSet<String>,
+    prefix: &'a str,
+) -> impl Iterator<Item = &'a String> {
+    names
+        .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+        .take_while(move |name| name.starts_with(prefix))
+}
+
+/// A record whose checksum is right.
+fn parse(line: &str) -> Option<Record<'_>> {
+    let (kind, rest) = line.split_once(":[")?;
+    let (name, kind) = [
+        ("ADD", Kind::Add),
+        ("REMOVE", Kind::Remove),
+        ("COMMIT", Kind::Commit),
+        ("ABORT", Kind::Abort),
+    ]
+    .into_iter()
+    .find(|(name, _)| kind.eq_ignore_ascii_case(name))?;
+    let (fields, checksum) = rest.strip_suffix(']')?.split_once("][")?;
+    let mut fields = fields.split(',');
+    let (path, time, files) = (fields.next()?, fields.next()?, fields.next()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    let time: i64 = time.parse().ok()?;
+    let files: u32 = files.parse().ok()?;
+    // Cassandra keeps neither the path nor the numbers of records that it has no use for.
+    let (path, files) = match kind {
+        Kind::Add | Kind::Remove => (path, files),
+        Kind::Commit | Kind::Abort => ("", 0),
+    };
+    let time = if kind == Kind::Remove { time } else { 0 };
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(path.as_bytes());
+    crc.update(name.as_bytes());
+    crc.update(&(time as u32).to_be_bytes());
+    crc.update(&((time as u64 >> 32) as u32).to_be_bytes());
+    crc.update(&files.to_be_bytes());
+    if checksum.parse() != Ok(crc.finalize()) {
+        return None;
+    }
+    Some(Record {
+        kind,
+        prefix: path.rsplit(['/', '\\']).next()?,
+        files,
+    })
+}
+
+/// The path of a log beside `names`, in their order.
+pub(super) fn logs<'a>(
+    directory: &'a Path,
+    names: &'a BTreeSet<String>,
+) -> impl Iterator<Item = PathBuf> + 'a {
+    names
+        .iter()
+        .filter(|name| is_log(name))
+        .map(|name| directory.join(name))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    /// A line as Cassandra writes it.
+    pub fn line(kind: &str, path: &str, time: i64, files: u32) -> String {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(path.as_bytes());
+        crc.update(kind.as_bytes());
+        crc.update(&((time & 0xffff_ffff) as u32).to_be_bytes());
+        crc.update(&((time >> 32) as u32).to_be_bytes());
+        crc.update(&files.to_be_bytes());
+        format!("{kind}:[{path},{time},{files}][{}]\n", crc.finalize())
+    }
+
+    fn dead(lines: &[String]) -> Result<Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir
+            .path()
+            .join("oa_txn_compaction_7e4dfee0-1e1b-11f0-8f3c-4f2d5ad6a5e2.log");
+        std::fs::write(&log, lines.concat()).unwrap();
+        let names = ["oa-1-big-Data.db", "oa-1-big-TOC.txt", "oa-10-big-Data.db"];
+        dead_files(&log, &names.map(String::from).into())
+    }
+
+    #[test]
+    fn names_of_logs() {
+        for (name, expected) in [
+            ("oa_txn_compaction_7e4dfee0.log", true),
+            ("bti-da_txn_flush_7e4dfee0.log", true),
+            ("txn_write_7e4dfee0.log", true),
+            ("debug.log", false),
+            ("long_txn_write_7e4dfee0.log", false),
+            ("oa_txn_write.log", false),
+        ] {
+            assert_eq!(is_log(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_transaction_leaves_dead() {
+        let add = line("ADD", "/d/ks/t-1/oa-10-big-", 0, 8);
+        let remove = line("REMOVE", "/d/ks/t-1/oa-1-big-", 1_700_000_000_123, 2);
+        let commit = line("COMMIT", "", 0, 0);
+        let abort = line("ABORT", "", 0, 0);
+        let two = [add.clone(), remove.clone()];
+        assert_eq!(dead(&two).unwrap(), ["oa-10-big-"]);
+        let done = [add.clone(), remove.clone(), commit.clone()];
+        assert_eq!(dead(&done).unwrap(), ["oa-1-big-"]);
+        let undone = [add.clone(), remove.clone(), abort];
+        assert_eq!(dead(&undone).unwrap(), ["oa-10-big-"]);
+        // A torn last line is as none.
+        let torn = [add.clone(), remove.clone(), commit[..9].to_owned()];
+        assert_eq!(dead(&torn).unwrap(), ["oa-10-big-"]);
+        assert!(dead(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_decided() {
+        let add = line("ADD", "/d/ks/t-1/oa-10-big-", 0, 8);
+        let commit = line("COMMIT", "", 0, 0);
+        let flipped = add.replace("oa-10", "oa-11");
+        let gone = line("REMOVE", "/d/ks/t-1/oa-1-big-", 5, 8);
+        for (lines, says) in [
+            (vec![flipped, commit.clone()], "line 1 is no record"),
+            (vec![commit, add.clone()], "line 2 follows the end"),
+            (vec![gone, add], "of the 8 files `oa-1-big-*`"),
+        ] {
+            let e = dead(&lines).unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::Corrupt);
+            assert!(e.to_string().contains(says), "{e}");
+        }
+    }
+}
