@@ -162,7 +162,7 @@ impl CqlType {
     }
 
     /// Whether the type may be frozen or not.
-    fn is_freezable(&self) -> bool {
+    pub(super) fn is_freezable(&self) -> bool {
         matches!(
             self,
             CqlType::List { .. } | CqlType::Set { .. } | CqlType::Map { .. } | CqlType::Udt { .. }

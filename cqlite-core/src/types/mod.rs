@@ -9,11 +9,13 @@ mod decimal;
 mod hex;
 mod literal;
 mod marshal;
+mod parse_cql;
 mod parts;
 
 pub use comparable::write_comparable_clustering;
 pub use literal::Literal;
 pub use marshal::write_identifier;
+pub use parse_cql::ResolveUserType;
 
 use std::sync::Arc;
 

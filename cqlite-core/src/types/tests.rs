@@ -37,6 +37,32 @@ fn unescape(text: &str) -> String {
     out
 }
 
+/// The user types of the keyspace `ks` that Cassandra had.
+fn user_type(keyspace: Option<&str>, name: &str) -> Option<Arc<UserType>> {
+    let frozen_list = CqlType::List {
+        element: Arc::new(CqlType::Int),
+        frozen: true,
+    };
+    let fields = match (keyspace, name) {
+        (None | Some("ks"), "addr") => vec![
+            ("street".to_owned(), CqlType::Text),
+            ("Zip Code".to_owned(), CqlType::Int),
+        ],
+        (None | Some("ks"), "My Type") => {
+            vec![
+                ("a".to_owned(), CqlType::Int),
+                ("l".to_owned(), frozen_list),
+            ]
+        }
+        _ => return None,
+    };
+    Some(Arc::new(UserType {
+        keyspace: "ks".to_owned(),
+        name: name.to_owned(),
+        fields,
+    }))
+}
+
 fn answer(fields: &[&str]) -> Result<String, crate::Error> {
     let parse = |text: &str| CqlType::parse_marshal(text);
     Ok(match fields {
@@ -87,6 +113,11 @@ fn answer(fields: &[&str]) -> Result<String, crate::Error> {
             };
             format!("{name}|{}", ty.cql_name()).replace(PACKAGE, "o.a.c.db.marshal.")
         }
+        ["cql", text] => {
+            let text = String::from_utf8(unhex(text)).unwrap();
+            let ty = CqlType::parse_cql(&text, &user_type)?;
+            format!("{}|{}", ty.marshal_name(), ty.cql_name()).replace(PACKAGE, "o.a.c.db.marshal.")
+        }
         _ => panic!("unknown test {fields:?}"),
     })
 }
@@ -117,6 +148,38 @@ fn byte_comparable_forms_are_cassandras() {
 #[test]
 fn names_are_cassandras() {
     check(include_str!("testdata/names.tsv"));
+}
+
+#[test]
+fn types_of_cql_are_read_as_by_cassandra() {
+    check(include_str!("testdata/cql.tsv"));
+}
+
+#[test]
+fn errors_of_cql_types_name_their_place() {
+    for (text, offset, message) in [
+        ("lst<int>", 0, "the unknown type lst<>"),
+        ("map<int, frozen<int>>", 9, "frozen<> is only allowed on"),
+        ("list<set<int>>", 5, "Non-frozen collections are not"),
+        ("list<addr>", 5, "Non-frozen UDTs are not allowed"),
+        ("list<frozen<nope>>", 12, "the unknown type nope"),
+        ("vector<int, 0>", 12, "a dimension that is no positive"),
+        ("map<int>", 7, "',' is missing"),
+        ("int int", 4, "text after the end"),
+        ("'FrozenType(Int32Type'", 21, "')' is missing"),
+        ("\"a", 0, "a quote that is not closed"),
+    ] {
+        let e = CqlType::parse_cql(text, &user_type).unwrap_err();
+        assert_eq!(e.kind(), crate::ErrorKind::InvalidInput);
+        assert_eq!(e.location().offset, Some(offset), "{text}: {e}");
+        assert!(e.message().starts_with(message), "{e}");
+    }
+    let deep = format!(
+        "{}int{}",
+        "frozen<list<".repeat(50_000),
+        ">>".repeat(50_000)
+    );
+    assert!(CqlType::parse_cql(&deep, &user_type).is_err());
 }
 
 /// Byte-comparable forms of FORMAT's examples.
