@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.cql3`'s grammar (`Lexer.g`, `Parser.g`) of 5.0.
 
 pub mod ast;
+pub mod ddl;
 mod keyword;
 mod lexer;
 mod parser;
@@ -13,4 +14,6 @@ mod term;
 mod tests;
 
 pub use keyword::{is_reserved, quote_name};
+pub(crate) use parser::{Parser, line_and_column};
 pub use parser::{parse_select, parse_statement};
+pub(crate) use term::parse_uuid;

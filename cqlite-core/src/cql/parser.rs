@@ -28,6 +28,17 @@ pub fn parse_select(text: &str) -> Result<Select> {
     Ok(select)
 }
 
+/// `line:column` of the byte `offset` of `text`, both from 1; the column counts characters.
+pub(crate) fn line_and_column(text: &str, offset: usize) -> String {
+    let before = &text[..offset];
+    let line = before.matches('\n').count() + 1;
+    let column = before[before.rfind('\n').map_or(0, |n| n + 1)..]
+        .chars()
+        .count()
+        + 1;
+    format!("{line}:{column}")
+}
+
 /// A cursor over the tokens of a text. Tokens are made when they are looked at and kept until the statement ends.
 pub(crate) struct Parser<'a> {
     text: &'a str,
@@ -42,6 +53,11 @@ pub(crate) struct Parser<'a> {
 impl<'a> Parser<'a> {
     /// Of `text`, which must not be longer than [`CQL_TEXT_BYTES_MAX`].
     pub(crate) fn new(text: &'a str) -> Result<Self> {
+        Self::starting_at(text, 0)
+    }
+
+    /// Of `text[start..]`; errors count lines and columns from the start of `text`.
+    pub(crate) fn starting_at(text: &'a str, start: usize) -> Result<Self> {
         if text.len() > CQL_TEXT_BYTES_MAX {
             return Err(Error::invalid(format!(
                 "{} bytes are no CQL text: the longest one is {CQL_TEXT_BYTES_MAX} bytes",
@@ -50,7 +66,7 @@ impl<'a> Parser<'a> {
         }
         Ok(Parser {
             text,
-            lexer: Lexer::new(text, 0),
+            lexer: Lexer::new(text, start),
             tokens: Vec::new(),
             at: 0,
             depth: 0,
@@ -61,7 +77,7 @@ impl<'a> Parser<'a> {
     // Tokens
 
     /// The token `n` after the current one.
-    pub(super) fn peek_nth(&mut self, n: usize) -> Token {
+    pub(in crate::cql) fn peek_nth(&mut self, n: usize) -> Token {
         while self.tokens.len() <= self.at + n {
             let token = self.lexer.next();
             self.tokens.push(token);
@@ -69,16 +85,33 @@ impl<'a> Parser<'a> {
         self.tokens[self.at + n]
     }
 
-    pub(super) fn peek(&mut self) -> Token {
+    pub(in crate::cql) fn peek(&mut self) -> Token {
         self.peek_nth(0)
     }
 
-    pub(super) fn text_of(&self, token: Token) -> &'a str {
+    pub(in crate::cql) fn text_of(&self, token: Token) -> &'a str {
         &self.text[token.start as usize..token.end as usize]
     }
 
+    /// The text from `start` to the end of the token before the current one.
+    pub(in crate::cql) fn text_between(&self, start: Token) -> &'a str {
+        let last = self.at.checked_sub(1).map_or(start, |n| self.tokens[n]);
+        &self.text[start.start as usize..last.end as usize]
+    }
+
+    /// Gives up the tokens before the current one.
+    pub(in crate::cql) fn forget(&mut self) {
+        self.tokens.drain(..self.at);
+        self.at = 0;
+    }
+
+    /// The comments `/* */` passed since the last call: where their insides begin and end.
+    pub(crate) fn take_comments(&mut self) -> Vec<(usize, usize)> {
+        std::mem::take(&mut self.lexer.comments)
+    }
+
     /// Goes past the current token and returns it.
-    pub(super) fn bump(&mut self) -> Token {
+    pub(in crate::cql) fn bump(&mut self) -> Token {
         let token = self.peek();
         if token.kind != Kind::End {
             self.at += 1;
@@ -87,25 +120,25 @@ impl<'a> Parser<'a> {
         token
     }
 
-    pub(super) fn is_symbol_nth(&mut self, n: usize, symbol: &str) -> bool {
+    pub(in crate::cql) fn is_symbol_nth(&mut self, n: usize, symbol: &str) -> bool {
         let token = self.peek_nth(n);
         token.kind == Kind::Symbol && self.text_of(token) == symbol
     }
 
-    pub(super) fn is_word_nth(&mut self, n: usize, word: &str) -> bool {
+    pub(in crate::cql) fn is_word_nth(&mut self, n: usize, word: &str) -> bool {
         let token = self.peek_nth(n);
         token.kind == Kind::Word && self.text_of(token).eq_ignore_ascii_case(word)
     }
 
     /// Remembers for an error message that `what` could stand here.
-    pub(super) fn could_be(&mut self, what: &'static str) {
+    pub(in crate::cql) fn could_be(&mut self, what: &'static str) {
         if !self.expected.contains(&what) {
             self.expected.push(what);
         }
     }
 
     /// Goes past the current token if it is `symbol`.
-    pub(super) fn accept_symbol(&mut self, symbol: &'static str) -> bool {
+    pub(in crate::cql) fn accept_symbol(&mut self, symbol: &'static str) -> bool {
         let found = self.is_symbol_nth(0, symbol);
         if found {
             self.bump();
@@ -116,7 +149,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Goes past the current token if it is `word` in any case; `word` is written in capitals.
-    pub(super) fn accept_word(&mut self, word: &'static str) -> bool {
+    pub(in crate::cql) fn accept_word(&mut self, word: &'static str) -> bool {
         let found = self.is_word_nth(0, word);
         if found {
             self.bump();
@@ -126,14 +159,14 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub(super) fn expect_symbol(&mut self, symbol: &'static str) -> Result<()> {
+    pub(in crate::cql) fn expect_symbol(&mut self, symbol: &'static str) -> Result<()> {
         match self.accept_symbol(symbol) {
             true => Ok(()),
             false => Err(self.unexpected()),
         }
     }
 
-    pub(super) fn expect_word(&mut self, word: &'static str) -> Result<()> {
+    pub(in crate::cql) fn expect_word(&mut self, word: &'static str) -> Result<()> {
         match self.accept_word(word) {
             true => Ok(()),
             false => Err(self.unexpected()),
@@ -141,7 +174,7 @@ impl<'a> Parser<'a> {
     }
 
     /// One or more of what `item` reads, with commas between them.
-    pub(super) fn comma_separated<T>(
+    pub(in crate::cql) fn comma_separated<T>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<Vec<T>> {
@@ -153,7 +186,7 @@ impl<'a> Parser<'a> {
     }
 
     /// None or more of what `item` reads, with commas between them, and `close`.
-    pub(super) fn comma_separated_until<T>(
+    pub(in crate::cql) fn comma_separated_until<T>(
         &mut self,
         close: &'static str,
         item: impl FnMut(&mut Self) -> Result<T>,
@@ -169,7 +202,7 @@ impl<'a> Parser<'a> {
     // Depth
 
     /// Counts one level of the tree. [`Parser::nested`] around it counts down again.
-    pub(super) fn deepen(&mut self) -> Result<()> {
+    pub(in crate::cql) fn deepen(&mut self) -> Result<()> {
         if self.depth == CQL_DEPTH_MAX {
             return Err(self.error_here(
                 ErrorKind::InvalidInput,
@@ -181,7 +214,10 @@ impl<'a> Parser<'a> {
     }
 
     /// Runs `rule` one level deeper.
-    pub(super) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(in crate::cql) fn nested<T>(
+        &mut self,
+        rule: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let depth = self.depth;
         self.deepen()?;
         let result = rule(self)?;
@@ -193,23 +229,24 @@ impl<'a> Parser<'a> {
 
     /// `line:column: message` for the byte `offset`; the column counts characters from 1.
     pub(crate) fn error_at(&self, offset: usize, kind: ErrorKind, message: String) -> Error {
-        let before = &self.text[..offset];
-        let line = before.matches('\n').count() + 1;
-        let column = before[before.rfind('\n').map_or(0, |n| n + 1)..]
-            .chars()
-            .count()
-            + 1;
-        Error::new(kind, format!("{line}:{column}: {message}"))
+        Error::new(
+            kind,
+            format!("{}: {message}", line_and_column(self.text, offset)),
+        )
     }
 
     /// An error at the current token.
-    pub(super) fn error_here(&mut self, kind: ErrorKind, message: impl Into<String>) -> Error {
+    pub(in crate::cql) fn error_here(
+        &mut self,
+        kind: ErrorKind,
+        message: impl Into<String>,
+    ) -> Error {
         let offset = self.peek().start as usize;
         self.error_at(offset, kind, message.into())
     }
 
     /// The current token cannot stand here.
-    pub(super) fn unexpected(&mut self) -> Error {
+    pub(in crate::cql) fn unexpected(&mut self) -> Error {
         let token = self.peek();
         let text = self.text_of(token);
         let found = match token.kind {
@@ -242,7 +279,7 @@ impl<'a> Parser<'a> {
     // Names and types
 
     /// Whether the token `n` after the current one can be an identifier.
-    pub(super) fn is_name_nth(&mut self, n: usize) -> bool {
+    pub(in crate::cql) fn is_name_nth(&mut self, n: usize) -> bool {
         let token = self.peek_nth(n);
         match token.kind {
             Kind::QuotedName => true,
@@ -252,7 +289,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An identifier without its quotes, or in lower case if it had none. `what` says whose name it is, for errors.
-    pub(super) fn name(&mut self, what: &'static str) -> Result<String> {
+    pub(in crate::cql) fn name(&mut self, what: &'static str) -> Result<String> {
         if self.is_name_nth(0) {
             let token = self.bump();
             return Ok(self.name_of(token));
@@ -279,7 +316,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `[keyspace.]name`.
-    pub(super) fn qualified_name(&mut self, what: &'static str) -> Result<QualifiedName> {
+    pub(in crate::cql) fn qualified_name(&mut self, what: &'static str) -> Result<QualifiedName> {
         let name = self.name(what)?;
         if !self.accept_symbol(".") {
             return Ok(QualifiedName {
@@ -294,7 +331,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A type: `name`, `keyspace.name`, `name<type, ...>` or a class name in single quotes.
-    pub(super) fn type_text(&mut self) -> Result<TypeText> {
+    pub(in crate::cql) fn type_text(&mut self) -> Result<TypeText> {
         let mut text = String::new();
         self.type_into(&mut text)?;
         Ok(TypeText(text))
@@ -345,7 +382,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The number of the token behind the type that begins at the token `n` after the current one, if one does.
-    pub(super) fn type_end(&mut self, n: usize, depth: usize) -> Option<usize> {
+    pub(in crate::cql) fn type_end(&mut self, n: usize, depth: usize) -> Option<usize> {
         if self.peek_nth(n).kind == Kind::String {
             return Some(n + 1);
         }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 impl Parser<'_> {
     /// A `SELECT`, after that word.
-    pub(super) fn select(&mut self) -> Result<Select> {
+    pub(in crate::cql) fn select(&mut self) -> Result<Select> {
         let json = self.modifier("json");
         let distinct = self.modifier("distinct");
         let selection = self.selection()?;
@@ -87,7 +87,7 @@ impl Parser<'_> {
     }
 
     /// What stands between `SELECT` and `FROM`.
-    pub(super) fn selection(&mut self) -> Result<Selection> {
+    pub(in crate::cql) fn selection(&mut self) -> Result<Selection> {
         if self.accept_symbol("*") {
             return Ok(Selection::All);
         }
@@ -141,7 +141,7 @@ impl Parser<'_> {
     }
 
     /// What stands after `WHERE`.
-    pub(super) fn relations(&mut self) -> Result<Vec<Relation>> {
+    pub(in crate::cql) fn relations(&mut self) -> Result<Vec<Relation>> {
         let mut relations = vec![self.relation()?];
         while self.accept_word("AND") {
             relations.push(self.relation()?);

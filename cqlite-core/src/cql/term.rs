@@ -21,12 +21,12 @@ pub(super) enum Place {
 
 impl Parser<'_> {
     /// A term.
-    pub(super) fn term(&mut self) -> Result<Expr> {
+    pub(in crate::cql) fn term(&mut self) -> Result<Expr> {
         self.expr(Place::Term)
     }
 
     /// An expression: sums of products of operands.
-    pub(super) fn expr(&mut self, place: Place) -> Result<Expr> {
+    pub(in crate::cql) fn expr(&mut self, place: Place) -> Result<Expr> {
         self.nested(|p| {
             let mut left = p.product(place)?;
             while let Some(operator) =
@@ -135,7 +135,7 @@ impl Parser<'_> {
     }
 
     /// The constant at the cursor, words included; `None`, and the cursor stays, if there is none.
-    pub(super) fn constant(&mut self) -> Result<Option<Literal>> {
+    pub(in crate::cql) fn constant(&mut self) -> Result<Option<Literal>> {
         let token = self.peek();
         let text = self.text_of(token);
         let literal = match token.kind {
@@ -153,8 +153,8 @@ impl Parser<'_> {
                     ));
                 }
             },
-            Kind::Uuid => match hex(&text.replace('-', "")).and_then(|b| b.try_into().ok()) {
-                Some(bytes) => Literal::Uuid(bytes),
+            Kind::Uuid => match parse_uuid(text) {
+                Some(uuid) => Literal::Uuid(uuid),
                 None => return Ok(None),
             },
             Kind::Word if text.eq_ignore_ascii_case("null") => Literal::Null,
@@ -202,7 +202,7 @@ impl Parser<'_> {
     }
 
     /// `?` or `:name`; `None`, and the cursor stays, if there is none.
-    pub(super) fn bind_marker(&mut self) -> Result<Option<BindMarker>> {
+    pub(in crate::cql) fn bind_marker(&mut self) -> Result<Option<BindMarker>> {
         if self.is_symbol_nth(0, "?") {
             self.bump();
             return Ok(Some(BindMarker(None)));
@@ -381,4 +381,9 @@ fn hex(digits: &str) -> Option<Vec<u8>> {
         .chunks_exact(2)
         .map(|pair| Some((nibble(pair[0])? << 4 | nibble(pair[1])?) as u8))
         .collect()
+}
+
+/// The bytes of a UUID's text, with dashes or without.
+pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    hex(&text.replace('-', ""))?.try_into().ok()
 }
