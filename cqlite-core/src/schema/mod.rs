@@ -2,7 +2,25 @@
 //!
 //! Authority: `o.a.c.schema.{TableMetadata,ColumnMetadata,DroppedColumn}`.
 
-use crate::types::CqlType;
+pub mod check;
+mod columns;
+pub mod ddl;
+pub mod describe;
+pub mod header;
+pub mod system;
+mod user_types;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{HeaderMapping, MappedColumn};
+pub use columns::{ColumnKind, ColumnRef, compare_column_names};
+pub use ddl::parse_schema;
+pub use describe::describe;
+pub use header::{HeaderTypes, KeyNames};
+
+use crate::error::{Error, Result};
+use crate::types::{CqlType, UserType};
 use std::sync::Arc;
 
 /// A column of any kind: its name (without quotes) and type.
@@ -70,6 +88,14 @@ impl Default for TableOptions {
 }
 
 /// A table. Column names are unique over the four kinds.
+///
+/// A table with compact storage may have columns that CQL hides (`o.a.c.schema.TableMetadata.CompactTableMetadata`):
+/// - dense (`PRIMARY KEY (k, c)`): rows are cells of Thrift. The one regular column is hidden if it is of type
+///   [`CqlType::Empty`], which says that the table has only its key.
+/// - static compact (`PRIMARY KEY (k)`): the columns of `CREATE TABLE` are [`TableSchema::statics`]; the clustering
+///   (`column1`) and the regular column (`value`) are hidden, and with them all rows but the static one.
+///
+/// [`TableSchema::select_order`] leaves hidden columns out, as `SELECT *` does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSchema {
     /// Keyspace, without quotes.
@@ -84,7 +110,7 @@ pub struct TableSchema {
     pub partition_key: Vec<Column>,
     /// Clustering columns, in order.
     pub clustering: Vec<ClusteringColumn>,
-    /// Static columns, in storage order: simple before multi-cell, each by unsigned bytes of the name.
+    /// Static columns, in storage order: simple before multi-cell, each by [`compare_column_names`].
     pub statics: Vec<Column>,
     /// Regular columns, in storage order.
     pub regulars: Vec<Column>,
@@ -96,4 +122,110 @@ pub struct TableSchema {
     pub is_compact: bool,
     /// Options.
     pub options: TableOptions,
+}
+
+/// A secondary index. Authority: `o.a.c.schema.IndexMetadata`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSchema {
+    /// Keyspace, without quotes.
+    pub keyspace: String,
+    /// Table that it indexes, without quotes.
+    pub table: String,
+    /// Name, without quotes.
+    pub name: String,
+    /// What is indexed, as in CQL: `c`, `values(c)`, `keys(c)`, `entries(c)`, `full(c)`.
+    pub target: String,
+    /// Class or short name of the implementation; `None` for a legacy index.
+    pub class: Option<String>,
+    /// Its other options.
+    pub options: Vec<(String, String)>,
+}
+
+/// A materialized view whose base table is not there to say the types of its columns; an SSTable's header is:
+/// see [`UntypedView::with_types`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct UntypedView {
+    /// Keyspace, without quotes.
+    pub keyspace: String,
+    /// View, without quotes.
+    pub name: String,
+    /// Table id.
+    pub id: Option<[u8; 16]>,
+    /// Names of its key columns.
+    pub key: KeyNames,
+    /// Options.
+    pub options: TableOptions,
+}
+
+/// The tables of one or more keyspaces.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    /// Names of the keyspaces that are defined or have something in them.
+    pub keyspaces: Vec<String>,
+    /// User-defined types; those that others hold come before them.
+    pub types: Vec<Arc<UserType>>,
+    /// Tables and materialized views.
+    pub tables: Vec<TableSchema>,
+    /// Secondary indexes.
+    pub indexes: Vec<IndexSchema>,
+    /// Materialized views without their base table.
+    pub untyped_views: Vec<UntypedView>,
+    /// Tables that are defined, but not so that they can be used: keyspace, table, and why not.
+    pub broken: Vec<(String, String, Error)>,
+}
+
+impl Schema {
+    /// The table or view `keyspace.table`, if there is one.
+    pub fn table(&self, keyspace: &str, table: &str) -> Option<&TableSchema> {
+        let mut tables = self.tables.iter();
+        tables.find(|t| t.name == table && t.keyspace == keyspace)
+    }
+
+    /// The tables and views named `table` of any keyspace.
+    pub fn tables_named(&self, table: &str) -> Vec<&TableSchema> {
+        self.tables.iter().filter(|t| t.name == table).collect()
+    }
+
+    /// The table or view of this name; without a keyspace, the only one of this name in any.
+    ///
+    /// Errors: `NotFound`, naming the tables that there are; `InvalidInput` if several keyspaces have such a table; the
+    /// error of its definition if it is a broken one.
+    pub fn find(&self, keyspace: Option<&str>, table: &str) -> Result<&TableSchema> {
+        let fits = |ks: &str| keyspace.is_none_or(|k| k == ks);
+        let mut found = self.tables_named(table);
+        found.retain(|t| fits(&t.keyspace));
+        match &*found {
+            [] => {}
+            [one] => return Ok(one),
+            several => {
+                let names: Vec<String> = several.iter().map(|t| t.full_name()).collect();
+                let message = format!("`{table}` may be {}", names.join(" or "));
+                return Err(Error::invalid(message).advise("name the keyspace too"));
+            }
+        }
+        if let Some((.., error)) = self
+            .broken
+            .iter()
+            .find(|(ks, name, _)| name == table && fits(ks))
+        {
+            return Err(error.clone());
+        }
+        let asked = match keyspace {
+            Some(keyspace) => format!("{keyspace}.{table}"),
+            None => table.to_owned(),
+        };
+        const NAMES_MAX: usize = 20;
+        let mut names: Vec<String> = self.tables.iter().map(|t| t.full_name()).collect();
+        names.sort();
+        let more = names.len().saturating_sub(NAMES_MAX);
+        names.truncate(NAMES_MAX);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        let error = Error::not_found(format!("the schema has no table `{asked}`"));
+        Err(match names.is_empty() {
+            true => error,
+            false => error.advise(format!("it has {}", names.join(", "))),
+        })
+    }
 }

@@ -1,0 +1,146 @@
+//! The columns of a table: their order, which of them `SELECT *` shows, and finding one by its name.
+//!
+//! Authority: `o.a.c.schema.{TableMetadata,TableMetadata.CompactTableMetadata}`, `o.a.c.db.Columns`.
+
+use super::{Column, TableSchema};
+use crate::cql::quote_name;
+use crate::types::CqlType;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// What a column is in its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnKind {
+    /// Of the partition key.
+    PartitionKey,
+    /// A clustering column.
+    Clustering,
+    /// Static.
+    Static,
+    /// Regular.
+    Regular,
+}
+
+/// A column where it is in a [`TableSchema`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnRef<'a> {
+    /// What it is.
+    pub kind: ColumnKind,
+    /// Its index in [`TableSchema::partition_key`], `clustering`, `statics` or `regulars`.
+    pub index: usize,
+    /// Its name, without quotes.
+    pub name: &'a Arc<str>,
+    /// Its type.
+    pub ty: &'a CqlType,
+}
+
+impl TableSchema {
+    /// `keyspace.table`, each in quotes where CQL needs them.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", quote_name(&self.keyspace), quote_name(&self.name))
+    }
+
+    /// All columns, hidden ones too: partition key, clustering, statics, regulars, the latter two in storage order.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnRef<'_>> {
+        let clustering = self.clustering.iter().enumerate();
+        let clustering = clustering.map(|(index, c)| ColumnRef {
+            kind: ColumnKind::Clustering,
+            index,
+            name: &c.name,
+            ty: &c.ty,
+        });
+        refs(ColumnKind::PartitionKey, &self.partition_key)
+            .chain(clustering)
+            .chain(refs(ColumnKind::Static, &self.statics))
+            .chain(refs(ColumnKind::Regular, &self.regulars))
+    }
+
+    /// The column of this name, hidden or not.
+    pub fn column(&self, name: &str) -> Option<ColumnRef<'_>> {
+        self.columns().find(|c| &**c.name == name)
+    }
+
+    /// The columns that `SELECT *` shows, in its order: partition key, clustering, then statics and regulars, each by
+    /// their names.
+    pub fn select_order(&self) -> Vec<ColumnRef<'_>> {
+        let mut shown: Vec<_> = self.columns().filter(|c| !self.is_hidden(c)).collect();
+        let key_columns = shown.partition_point(|c| {
+            matches!(c.kind, ColumnKind::PartitionKey | ColumnKind::Clustering)
+        });
+        let others = shown.split_off(key_columns);
+        for kind in [ColumnKind::Static, ColumnKind::Regular] {
+            let of_kind = others.iter().filter(|c| c.kind == kind);
+            let (complex, simple): (Vec<_>, Vec<_>) = of_kind.partition(|c| c.ty.is_multi_cell());
+            // Cassandra merges the two lists, each in storage order, by signed bytes (`Columns.selectOrderIterator`).
+            let signed = |name: &str| name.bytes().map(|b| b as i8).collect::<Vec<_>>();
+            let mut simple = simple.into_iter().copied().peekable();
+            for column in complex {
+                let name = signed(column.name);
+                while let Some(before) = simple.next_if(|c| signed(c.name) < name) {
+                    shown.push(before);
+                }
+                shown.push(*column);
+            }
+            shown.extend(simple);
+        }
+        shown
+    }
+
+    /// Whether CQL hides the column: part of compact storage that no statement can name.
+    pub fn is_hidden(&self, column: &ColumnRef<'_>) -> bool {
+        match column.kind {
+            ColumnKind::PartitionKey | ColumnKind::Static => false,
+            ColumnKind::Clustering => self.is_static_compact(),
+            ColumnKind::Regular => {
+                self.is_static_compact() || self.is_dense && *column.ty == CqlType::Empty
+            }
+        }
+    }
+
+    /// Whether this is a static compact table: compact storage and no clustering column but a hidden one. Its only
+    /// visible row in a partition is the static one.
+    pub fn is_static_compact(&self) -> bool {
+        // A super column family is not: its regular column is a map.
+        self.is_compact
+            && !self.is_dense
+            && self.clustering.len() == 1
+            && matches!(&*self.regulars, [value] if !value.ty.is_multi_cell())
+    }
+
+    /// Whether this is a counter table.
+    pub fn is_counter(&self) -> bool {
+        let mut columns = self.statics.iter().chain(&self.regulars);
+        columns.any(|c| c.ty == CqlType::Counter)
+    }
+
+    /// Puts `columns` into storage order: simple before multi-cell ones, each by [`compare_column_names`].
+    pub(super) fn into_storage_order(columns: &mut [Column]) {
+        columns.sort_by(|a, b| {
+            let is_complex = |c: &Column| c.ty.is_multi_cell();
+            is_complex(a)
+                .cmp(&is_complex(b))
+                .then_with(|| compare_column_names(&a.name, &b.name))
+        });
+    }
+}
+
+/// The order in which columns of the same kind are stored: by the bytes of their names, of which the first is compared as
+/// signed, so that `é` comes before `a`, and the others as unsigned ones.
+///
+/// Authority: `ColumnMetadata.comparisonOrder`, whose unsigned shift takes the flipped sign bit of
+/// `ColumnIdentifier.prefixComparison` for the highest bit of a number.
+pub fn compare_column_names(a: &str, b: &str) -> Ordering {
+    let first = |name: &str| name.bytes().next().unwrap_or(0) as i8;
+    first(a)
+        .cmp(&first(b))
+        .then_with(|| a.as_bytes().cmp(b.as_bytes()))
+}
+
+fn refs(kind: ColumnKind, columns: &[Column]) -> impl Iterator<Item = ColumnRef<'_>> {
+    columns.iter().enumerate().map(move |(index, c)| ColumnRef {
+        kind,
+        index,
+        name: &c.name,
+        ty: &c.ty,
+    })
+}
