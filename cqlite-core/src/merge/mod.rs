@@ -20,14 +20,48 @@ use row::{ColumnRules, RowMerger};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Many sources as one. All of them have the same header, and the same direction inside partitions.
-pub struct Merge<S> {
+/// What a merge of a table's streams goes by: made once a table.
+#[derive(Debug)]
+pub struct MergeRules {
     header: Arc<StreamHeader>,
     partitioner: Partitioner,
     comparator: ClusteringComparator,
-    reversed: bool,
     statics: Vec<ColumnRules>,
     regulars: Vec<ColumnRules>,
+}
+
+impl MergeRules {
+    /// Of streams that hold keys of `partitioner` and cells of `header`.
+    pub fn new(header: Arc<StreamHeader>, partitioner: Partitioner) -> Self {
+        MergeRules {
+            comparator: ClusteringComparator::new(&header.clustering),
+            statics: ColumnRules::of(&header.statics),
+            regulars: ColumnRules::of(&header.regulars),
+            partitioner,
+            header,
+        }
+    }
+
+    /// The columns that cells name.
+    pub fn header(&self) -> &Arc<StreamHeader> {
+        &self.header
+    }
+
+    /// The partitioner that keys are ordered by.
+    pub fn partitioner(&self) -> &Partitioner {
+        &self.partitioner
+    }
+
+    /// The order of clusterings.
+    pub fn comparator(&self) -> &ClusteringComparator {
+        &self.comparator
+    }
+}
+
+/// Many sources as one. All of them have the same header, and the same direction inside partitions.
+pub struct Merge<'a, S> {
+    rules: &'a MergeRules,
+    reversed: bool,
     inputs: Vec<Input<S>>,
     started: bool,
     /// The inputs that have the present partition.
@@ -62,20 +96,11 @@ enum Current {
     Marker,
 }
 
-impl<S: PartitionSource> Merge<S> {
-    /// Merges `sources`, which hold keys of `partitioner` and cells of `header`. `reversed` sources give each
-    /// partition's content from its end.
-    pub fn new(
-        header: Arc<StreamHeader>,
-        partitioner: Partitioner,
-        sources: Vec<S>,
-        reversed: bool,
-    ) -> Self {
+impl<'a, S: PartitionSource> Merge<'a, S> {
+    /// Merges `sources`. `reversed` ones give each partition's content from its end.
+    pub fn new(rules: &'a MergeRules, sources: Vec<S>, reversed: bool) -> Self {
         Merge {
-            comparator: ClusteringComparator::new(&header.clustering),
-            statics: ColumnRules::of(&header.statics),
-            regulars: ColumnRules::of(&header.regulars),
-            partitioner,
+            rules,
             reversed,
             inputs: sources
                 .into_iter()
@@ -97,7 +122,6 @@ impl<S: PartitionSource> Merge<S> {
             row: OwnedRow::default(),
             marker: MarkerBuf::default(),
             marker_bytes: Vec::new(),
-            header,
         }
     }
 
@@ -130,7 +154,7 @@ impl<S: PartitionSource> Merge<S> {
                 Some(&first) => {
                     let a = self.inputs[i].source.partition().key;
                     let b = self.inputs[first].source.partition().key;
-                    self.partitioner.compare_keys(a, b)
+                    self.rules.partitioner.compare_keys(a, b)
                 }
             };
             collect_least(&mut self.members, i, order);
@@ -156,7 +180,7 @@ impl<S: PartitionSource> Merge<S> {
             .collect();
         let out = &mut self.static_row;
         self.merger
-            .merge(&statics, self.deletion, &self.statics, out)?;
+            .merge(&statics, self.deletion, &self.rules.statics, out)?;
         for &i in &self.members {
             let input = &mut self.inputs[i];
             input.open = DeletionTime::LIVE;
@@ -177,9 +201,12 @@ impl<S: PartitionSource> Merge<S> {
                 Some(&first) => {
                     let a = self.inputs[i].source.unfiltered();
                     let b = self.inputs[first].source.unfiltered();
-                    let order =
-                        self.comparator
-                            .compare(a.clustering(), a.kind(), b.clustering(), b.kind());
+                    let order = self.rules.comparator.compare(
+                        a.clustering(),
+                        a.kind(),
+                        b.clustering(),
+                        b.kind(),
+                    );
                     match self.reversed {
                         true => order.reverse(),
                         false => order,
@@ -212,7 +239,7 @@ impl<S: PartitionSource> Merge<S> {
             .collect();
         self.current = Current::Row;
         self.merger
-            .merge(&versions, active, &self.regulars, &mut self.row)
+            .merge(&versions, active, &self.rules.regulars, &mut self.row)
     }
 
     /// Works out what is deleted from here on; a marker comes of it where that changes.
@@ -283,9 +310,9 @@ fn collect_least(least: &mut Vec<usize>, i: usize, order: Ordering) {
     }
 }
 
-impl<S: PartitionSource> PartitionSource for Merge<S> {
+impl<S: PartitionSource> PartitionSource for Merge<'_, S> {
     fn header(&self) -> &StreamHeader {
-        &self.header
+        &self.rules.header
     }
 
     fn next_partition(&mut self) -> Result<bool> {

@@ -11,11 +11,13 @@ pub mod directory;
 pub mod index;
 mod reader;
 mod scan;
+mod slices;
 pub mod transaction;
 pub mod version;
 
 pub use descriptor::{Component, Descriptor, SSTableId};
 pub use directory::TableDirectory;
-pub use reader::{OpenOptions, SSTable};
+pub use reader::{Lookup, OpenOptions, SSTable};
 pub use scan::Scan;
+pub use slices::{SliceReader, SliceRequest};
 pub use version::{Format, Version};

@@ -2,19 +2,25 @@
 //!
 //! Authority: `o.a.c.io.sstable.format.{SSTableReader,SSTableReaderLoadingBuilder}`.
 
+use super::big::{PrimaryIndex, Summary};
+use super::bti::Partitions;
 use super::component::compression_info::CompressionInfo;
+use super::component::filter::BloomFilter;
 use super::component::statistics::{SerializationHeader, Statistics};
 use super::data::{ChunkCache, DataFile, Fetch, Layout};
 use super::descriptor::{Component, Descriptor};
+use super::index::{Clusterings, Located, PartitionIndex};
 use super::scan::Scan;
+use super::version::Format;
 use crate::io::{Mapped, Source};
 use crate::model::StreamHeader;
-use crate::schema::{ClusteringColumn, Column};
+use crate::partitioner::{DecoratedKey, Partitioner};
+use crate::schema::ClusteringColumn;
 use crate::types::CqlType;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How an SSTable is opened.
 #[derive(Debug, Clone)]
@@ -43,7 +49,35 @@ pub struct SSTable {
     missing: Vec<Component>,
     statistics: Statistics,
     stream: Arc<StreamHeader>,
+    partitioner: Partitioner,
+    clusterings: Clusterings,
     data: Arc<DataFile>,
+    index: OnceLock<Option<IndexFiles>>,
+    filter: OnceLock<Option<BloomFilter<Mapped>>>,
+}
+
+/// The mapped files of the index.
+#[derive(Debug)]
+enum IndexFiles {
+    Big {
+        index: Mapped,
+        summary: Option<Mapped>,
+    },
+    Bti {
+        partitions: Mapped,
+        rows: Mapped,
+    },
+}
+
+/// Whether a key is there, as far as filter and index tell.
+#[derive(Debug)]
+pub enum Lookup<'a> {
+    /// It is not.
+    Absent,
+    /// It is at this place or, if the index does not hold its key, nowhere.
+    At(Located<'a>),
+    /// The SSTable has no index.
+    NoIndex,
 }
 
 impl SSTable {
@@ -102,13 +136,22 @@ impl SSTable {
         if let Some(cache) = &options.cache {
             data = data.cached(cache.clone());
         }
+        let partitioner = match &statistics.validation {
+            Some(validation) => partitioner_of(&validation.partitioner, &stream.key_type)
+                .map_err(|e| e.in_file(&descriptor.path(&Component::Statistics)))?,
+            None => Partitioner::Murmur3,
+        };
         Ok(Arc::new(SSTable {
             descriptor,
             components,
             missing,
             statistics,
+            clusterings: Clusterings::new(&stream.clustering),
             stream: Arc::new(stream),
+            partitioner,
             data: Arc::new(data),
+            index: OnceLock::new(),
+            filter: OnceLock::new(),
         }))
     }
 
@@ -140,6 +183,125 @@ impl SSTable {
     /// Data.db.
     pub fn data(&self) -> &Arc<DataFile> {
         &self.data
+    }
+
+    /// The partitioner that its keys are ordered by.
+    pub fn partitioner(&self) -> &Partitioner {
+        &self.partitioner
+    }
+
+    /// Its clustering columns, ready for searches in row indexes.
+    pub fn clusterings(&self) -> &Clusterings {
+        &self.clusterings
+    }
+
+    fn mapped(&self, component: &Component) -> Result<Option<Mapped>> {
+        if !self.components.contains(component) {
+            return Ok(None);
+        }
+        Mapped::open(&self.descriptor.path(component)).map(Some)
+    }
+
+    fn index_files(&self) -> Result<Option<&IndexFiles>> {
+        if let Some(files) = self.index.get() {
+            return Ok(files.as_ref());
+        }
+        let files = match self.descriptor.format() {
+            Format::Big => match self.mapped(&Component::Index)? {
+                Some(index) => Some(IndexFiles::Big {
+                    index,
+                    summary: self.mapped(&Component::Summary)?,
+                }),
+                None => None,
+            },
+            Format::Bti => match self.mapped(&Component::Partitions)? {
+                // Rows.db without any row index is an empty file, and may be lost unnoticed.
+                Some(partitions) => Some(IndexFiles::Bti {
+                    partitions,
+                    rows: self.mapped(&Component::Rows)?.unwrap_or_else(|| {
+                        Mapped::from_vec(&self.descriptor.path(&Component::Rows), Vec::new())
+                    }),
+                }),
+                None => None,
+            },
+        };
+        Ok(self.index.get_or_init(|| files).as_ref())
+    }
+
+    /// A view of the index of its partitions; `None` if the file is missing.
+    ///
+    /// # Errors
+    /// `Corrupt`; the data can be scanned without the index.
+    pub fn partition_index(&self) -> Result<Option<PartitionIndex<'_>>> {
+        let view = match self.index_files()? {
+            None => return Ok(None),
+            Some(IndexFiles::Big { index, summary }) => {
+                let summary = match summary {
+                    Some(file) => Some(Summary::open(file).map_err(|e| e.in_file(file.path()))?),
+                    None => None,
+                };
+                PartitionIndex::Big {
+                    primary: PrimaryIndex::new(index, summary),
+                    has_uint_deletion_time: self.descriptor.version.has_uint_deletion_time(),
+                }
+            }
+            Some(IndexFiles::Bti { partitions, rows }) => PartitionIndex::Bti {
+                partitions: Partitions::open(partitions)
+                    .map_err(|e| e.in_file(partitions.path()))?,
+                rows,
+            },
+        };
+        Ok(Some(view))
+    }
+
+    /// The bloom filter; `None` if the file is missing.
+    ///
+    /// # Errors
+    /// `Corrupt`; the data can be read without the filter.
+    pub fn filter(&self) -> Result<Option<&BloomFilter<Mapped>>> {
+        if let Some(filter) = self.filter.get() {
+            return Ok(filter.as_ref());
+        }
+        let filter = match self.mapped(&Component::Filter)? {
+            Some(file) => {
+                let path = file.path().to_owned();
+                let old_format = self.descriptor.version.has_old_bloom_filter();
+                Some(BloomFilter::open(file, old_format).map_err(|e| {
+                    e.advise("move it away: the data can be read without it")
+                        .in_file(&path)
+                })?)
+            }
+            None => None,
+        };
+        Ok(self.filter.get_or_init(|| filter).as_ref())
+    }
+
+    /// Looks a key up in the bloom filter and the index.
+    pub fn lookup(&self, key: &DecoratedKey<'_>) -> Result<Lookup<'_>> {
+        if let Some(filter) = self.filter()?
+            && !filter.might_contain(key.hash)
+        {
+            return Ok(Lookup::Absent);
+        }
+        let Some(index) = self.partition_index()? else {
+            return Ok(Lookup::NoIndex);
+        };
+        let found = index
+            .lookup(&self.partitioner, key)
+            .map_err(|e| self.in_index(e))?;
+        Ok(found.map_or(Lookup::Absent, Lookup::At))
+    }
+
+    /// Names the index file of an error that only knows its component.
+    #[cold]
+    pub(crate) fn in_index(&self, e: Error) -> Error {
+        match e.location().component {
+            Some(name) => {
+                let path = self.descriptor.path(&Component::parse(name));
+                e.in_file(&path)
+            }
+            None => e,
+        }
     }
 
     /// The layout whose stream has just the columns of the serialization header.
@@ -201,7 +363,6 @@ fn missing_components(
     found: &BTreeSet<Component>,
     listed: &BTreeSet<Component>,
 ) -> Vec<Component> {
-    use super::version::Format;
     let mut expected: BTreeSet<Component> = listed.clone();
     expected.extend([Component::Digest, Component::Toc]);
     expected.extend(match descriptor.format() {
@@ -211,46 +372,39 @@ fn missing_components(
     expected.difference(found).cloned().collect()
 }
 
+/// An index of the entries of a map has entries as keys, composites of key and value, and yet its header says that they
+/// are maps (`o.a.c.index.internal.composites.CollectionEntryIndex`).
+fn partitioner_of(class: &str, key_type: &CqlType) -> Result<Partitioner> {
+    match key_type {
+        CqlType::Map {
+            key,
+            value,
+            frozen: false,
+        } => {
+            let entry = [(**key).clone(), (**value).clone()];
+            Partitioner::from_class_name(class, &CqlType::Composite(entry.into()))
+        }
+        _ => Partitioner::from_class_name(class, key_type),
+    }
+}
+
 /// The columns of a serialization header. Names of key columns are not stored: these are made up.
 fn stream_of(header: &SerializationHeader) -> Result<StreamHeader> {
-    let columns = |list: &[(Vec<u8>, String)]| {
-        list.iter()
-            .map(|(name, ty)| {
-                Ok(Column {
-                    name: String::from_utf8_lossy(name).into(),
-                    ty: CqlType::parse_marshal(ty)?.0,
-                })
-            })
-            .collect::<Result<Vec<_>>>()
-    };
-    let clustering = header
-        .clustering_types
-        .iter()
-        .enumerate()
-        .map(|(i, ty)| {
-            let (ty, descending) = CqlType::parse_marshal(ty)?;
-            let name = match i {
-                0 => "clustering".into(),
-                _ => format!("clustering{}", i + 1).into(),
-            };
-            Ok(ClusteringColumn {
-                name,
+    let types = header.types()?;
+    let clustering = types.clustering.into_iter().enumerate();
+    Ok(StreamHeader {
+        key_type: types.key,
+        clustering: clustering
+            .map(|(i, (ty, descending))| ClusteringColumn {
+                name: match i {
+                    0 => "clustering".into(),
+                    _ => format!("clustering{}", i + 1).into(),
+                },
                 ty,
                 descending,
             })
-        })
-        .collect::<Result<Vec<_>>>();
-    let build = || {
-        Ok(StreamHeader {
-            key_type: CqlType::parse_marshal(&header.key_type)?.0,
-            clustering: clustering?,
-            statics: columns(&header.statics)?,
-            regulars: columns(&header.regulars)?,
-        })
-    };
-    // A type's name comes from the file: what is wrong with it is the file's fault.
-    build().map_err(|e: Error| match e.kind() {
-        ErrorKind::Unsupported => e,
-        _ => Error::corrupt(e.message()).in_component("Statistics.db HEADER"),
+            .collect(),
+        statics: types.statics,
+        regulars: types.regulars,
     })
 }

@@ -103,7 +103,8 @@ impl CompressionInfo {
         let expected = u64::try_from(data_length)
             .ok()
             .map(|n| n.div_ceil(u64::from(chunk_length)));
-        if expected != Some(chunk_count) || chunk_count == 0 {
+        // Cassandra's writer may leave chunks of no bytes behind the last one.
+        if expected.is_none_or(|n| chunk_count < n.max(1)) {
             return Err(Error::corrupt(format!(
                 "{chunk_count} chunks of {chunk_length} bytes cannot hold {data_length} bytes"
             ))
@@ -160,7 +161,7 @@ impl CompressionInfo {
         self.data_length
     }
 
-    /// Count of chunks, at least one.
+    /// Count of chunks, at least one; those behind the data are of no bytes.
     pub fn chunk_count(&self) -> u64 {
         self.chunk_count
     }
@@ -236,12 +237,19 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_of_no_bytes_at_the_end_is_passed_over() {
+        let info = parse(file(16, 10, &[0, 15])).unwrap();
+        assert_eq!(info.chunk_range(0, 24).unwrap(), (0, 15));
+    }
+
+    #[test]
     fn contradictions_are_corrupt() {
         for (m, says) in [
             (file(15, 20, &[0, 15]), "power of two"),
             (file(16, 40, &[0, 15]), "cannot hold"),
             (file(16, -1, &[0, 15]), "cannot hold"),
             (file(16, 0, &[]), "cannot hold"),
+            (file(16, 33, &[0, 15]), "cannot hold"),
         ] {
             let e = parse(m).unwrap_err().to_string();
             assert!(e.contains(says), "{e}");

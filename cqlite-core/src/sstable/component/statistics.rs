@@ -11,6 +11,7 @@ use crate::bytes::Cursor;
 use crate::io::Mapped;
 use crate::limits::COLUMNS_MAX;
 use crate::model::{Bound, BoundKind, NO_DELETION_TIME, Span};
+use crate::schema::HeaderTypes;
 use crate::sstable::data::clustering::read_bound;
 use crate::sstable::version::Version;
 use crate::types::CqlType;
@@ -157,6 +158,22 @@ pub struct SerializationHeader {
     pub statics: Vec<(Vec<u8>, String)>,
     /// Names and type class names of the regular columns, in storage order.
     pub regulars: Vec<(Vec<u8>, String)>,
+}
+
+impl SerializationHeader {
+    /// Its types and columns, parsed.
+    ///
+    /// # Errors
+    /// `Corrupt` for a type's name that cannot be parsed.
+    pub fn types(&self) -> Result<HeaderTypes> {
+        HeaderTypes::parse(
+            &self.key_type,
+            &self.clustering_types,
+            &self.statics,
+            &self.regulars,
+        )
+        .map_err(|e| e.in_component(NAMES[3]))
+    }
 }
 
 /// Names of the components, by their ordinals.

@@ -45,6 +45,63 @@ impl std::fmt::Debug for ChunkCache {
     }
 }
 
+/// Bytes that grow at their end and shrink at their front, in memory that is made once and never cleared again.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    /// All of the memory; what lies behind `len` is left over.
+    memory: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    /// The bytes.
+    #[inline(always)]
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory[..self.len]
+    }
+
+    /// Keeps the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Drops the first `n` bytes.
+    pub fn drop_front(&mut self, n: usize) {
+        let n = n.min(self.len);
+        self.memory.copy_within(n..self.len, 0);
+        self.len -= n;
+    }
+
+    /// Appends bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.grow(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Appends `n` bytes of any value, for the caller to write.
+    fn grow(&mut self, n: usize) -> &mut [u8] {
+        let start = self.len;
+        self.len += n;
+        if self.memory.len() < self.len {
+            self.memory.resize(self.len, 0);
+        }
+        &mut self.memory[start..self.len]
+    }
+}
+
+/// What reading chunks needs besides their place: memory for compressed bytes, and the decompressors' own.
+#[derive(Default)]
+pub struct Scratch {
+    compressed: Buffer,
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    inflate: Option<flate2::Decompress>,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scratch")
+    }
+}
+
 /// An open Data.db.
 #[derive(Debug)]
 pub struct DataFile {
@@ -183,8 +240,8 @@ impl DataFile {
         &self,
         first: u64,
         count: u64,
-        out: &mut Vec<u8>,
-        scratch: &mut Vec<u8>,
+        out: &mut Buffer,
+        scratch: &mut Scratch,
     ) -> Result<()> {
         let count = count.min(self.chunk_count().saturating_sub(first));
         match &self.layout {
@@ -201,30 +258,37 @@ impl DataFile {
                         }
                         (end, next) = (e, next + 1);
                     }
-                    scratch.resize((end - start) as usize, 0);
-                    self.source.read_exact_at(start, scratch)?;
+                    let mut compressed = std::mem::take(&mut scratch.compressed);
+                    compressed.truncate(0);
+                    let mut read = self
+                        .source
+                        .read_exact_at(start, compressed.grow((end - start) as usize));
                     for i in i..next {
-                        let (s, e) = info.chunk_range(i, self.source.len())?;
-                        let stored = &scratch[(s - start) as usize..(e - start) as usize];
-                        self.decompress(info, i, stored, out)
-                            .map_err(|e| self.in_chunk(e, i))?;
+                        read = read.and_then(|()| {
+                            let (s, e) = info.chunk_range(i, self.source.len())?;
+                            let stored = s.saturating_sub(start) as usize..(e - start) as usize;
+                            self.decompress(info, i, &compressed.bytes()[stored], out, scratch)
+                                .map_err(|e| self.in_chunk(e, i))
+                        });
                     }
+                    scratch.compressed = compressed;
+                    read?;
                     i = next;
                 }
             }
             Chunks::Plain { crc, chunk_length } => {
                 let start = first * u64::from(*chunk_length);
                 let end = self.len().min(start + count * u64::from(*chunk_length));
-                let at = out.len();
-                out.resize(at + (end - start) as usize, 0);
-                if let Err(e) = self.source.read_exact_at(start, &mut out[at..]) {
+                let at = out.len;
+                let bytes = out.grow(end.saturating_sub(start) as usize);
+                if let Err(e) = self.source.read_exact_at(start, bytes) {
                     out.truncate(at);
                     return Err(e);
                 }
                 if let (Some(crc), true) = (crc, self.verify) {
                     for i in 0..count {
                         let from = at + (i * u64::from(*chunk_length)) as usize;
-                        let chunk = &out[from..from + self.length_of(first + i)];
+                        let chunk = &out.bytes()[from..from + self.length_of(first + i)];
                         let stored = usize::try_from(4 + 4 * (first + i))
                             .ok()
                             .and_then(|at| crc.get(at..)?.first_chunk())
@@ -241,16 +305,16 @@ impl DataFile {
     }
 
     /// One chunk, from the cache if there is one.
-    pub(super) fn cached_chunk(&self, i: u64, scratch: &mut Vec<u8>) -> Result<Option<Arc<[u8]>>> {
+    pub(super) fn cached_chunk(&self, i: u64, scratch: &mut Scratch) -> Result<Option<Arc<[u8]>>> {
         let Some(cache) = &self.cache else {
             return Ok(None);
         };
         if let Some(chunk) = cache.chunks.get(&(self.identity, i)) {
             return Ok(Some(chunk));
         }
-        let mut bytes = Vec::with_capacity(self.length_of(i));
+        let mut bytes = Buffer::default();
         self.read_chunks(i, 1, &mut bytes, scratch)?;
-        let chunk: Arc<[u8]> = bytes.into();
+        let chunk: Arc<[u8]> = bytes.bytes().into();
         cache.chunks.insert((self.identity, i), chunk.clone());
         Ok(Some(chunk))
     }
@@ -261,7 +325,8 @@ impl DataFile {
         info: &CompressionInfo,
         i: u64,
         stored: &[u8],
-        out: &mut Vec<u8>,
+        out: &mut Buffer,
+        scratch: &mut Scratch,
     ) -> Result<()> {
         let (payload, crc) = stored
             .split_last_chunk::<4>()
@@ -270,7 +335,7 @@ impl DataFile {
             return Err(bad_checksum());
         }
         let length = self.length_of(i);
-        let at = out.len();
+        let at = out.len;
         if payload.len() as u64 >= u64::from(info.max_compressed_length()) {
             // Stored raw; a short last chunk is padded.
             let raw = payload
@@ -279,8 +344,7 @@ impl DataFile {
             out.extend_from_slice(raw);
             return Ok(());
         }
-        out.resize(at + length, 0);
-        let result = expand(info.compressor(), payload, &mut out[at..]);
+        let result = expand(info.compressor(), payload, out.grow(length), scratch);
         if result.is_err() {
             out.truncate(at);
         }
@@ -316,7 +380,12 @@ fn bad_checksum() -> Error {
 }
 
 /// Decompresses exactly `out.len()` bytes.
-fn expand(compressor: Compressor, payload: &[u8], out: &mut [u8]) -> Result<()> {
+fn expand(
+    compressor: Compressor,
+    payload: &[u8],
+    out: &mut [u8],
+    scratch: &mut Scratch,
+) -> Result<()> {
     let wrong = || Error::corrupt("a chunk does not decompress to its length");
     let n = match compressor {
         Compressor::Lz4 => {
@@ -336,7 +405,10 @@ fn expand(compressor: Compressor, payload: &[u8], out: &mut [u8]) -> Result<()> 
                 .map_err(|_| wrong())?
         }
         Compressor::Deflate => {
-            let mut inflate = flate2::Decompress::new(true);
+            let inflate = scratch
+                .inflate
+                .get_or_insert_with(|| flate2::Decompress::new(true));
+            inflate.reset(true);
             let status = inflate
                 .decompress(payload, out, flate2::FlushDecompress::Finish)
                 .map_err(|_| wrong())?;
@@ -345,7 +417,16 @@ fn expand(compressor: Compressor, payload: &[u8], out: &mut [u8]) -> Result<()> 
             }
             inflate.total_out() as usize
         }
-        Compressor::Zstd => zstd::bulk::decompress_to_buffer(payload, out).map_err(|_| wrong())?,
+        Compressor::Zstd => {
+            if scratch.zstd.is_none() {
+                scratch.zstd = zstd::bulk::Decompressor::new().ok();
+            }
+            let zstd = scratch.zstd.as_mut().ok_or_else(|| {
+                Error::new(crate::ErrorKind::Internal, "no memory for decompression")
+            })?;
+            zstd.decompress_to_buffer(payload, out)
+                .map_err(|_| wrong())?
+        }
         Compressor::Noop => {
             let raw = payload.get(..out.len()).ok_or_else(wrong)?;
             out.copy_from_slice(raw);

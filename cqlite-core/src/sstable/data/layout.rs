@@ -1,6 +1,7 @@
 //! What decoding a row needs to know: bases of the deltas, lengths of fixed values, and where each column's cells go.
 
 use crate::model::StreamHeader;
+use crate::schema::Column;
 use crate::sstable::component::statistics::SerializationHeader;
 use crate::sstable::version::Version;
 use crate::types::CqlType;
@@ -98,8 +99,8 @@ impl Layout {
             min_ttl: header.min_ttl,
             uint_deletion_time: version.has_uint_deletion_time(),
             clustering_fixed,
-            statics: columns(&header.statics, statics)?,
-            regulars: columns(&header.regulars, regulars)?,
+            statics: columns(&header.statics, statics, &stream.statics)?,
+            regulars: columns(&header.regulars, regulars, &stream.regulars)?,
             stream,
         })
     }
@@ -125,7 +126,11 @@ impl Layout {
     }
 }
 
-fn columns(header: &[(Vec<u8>, String)], targets: &[ColumnTarget]) -> Result<ColumnsLayout> {
+fn columns(
+    header: &[(Vec<u8>, String)],
+    targets: &[ColumnTarget],
+    stream: &[Column],
+) -> Result<ColumnsLayout> {
     if header.len() != targets.len() {
         return Err(Error::new(
             crate::ErrorKind::Internal,
@@ -137,7 +142,9 @@ fn columns(header: &[(Vec<u8>, String)], targets: &[ColumnTarget]) -> Result<Col
         .zip(targets)
         .map(|((_, ty), target)| {
             let (ty, _) = CqlType::parse_marshal(ty)?;
-            let complex = ty.is_multi_cell();
+            // Cassandra 3.0 left `FrozenType` out around user types: the schema knows better.
+            let known = target.index.and_then(|i| stream.get(i as usize));
+            let complex = known.map_or(&ty, |column| &column.ty).is_multi_cell();
             let fixed = if complex { None } else { fixed_length(&ty) };
             Ok(ColumnLayout {
                 target: target.index.unwrap_or(SKIP),

@@ -18,6 +18,6 @@ mod window;
 pub use decode::{
     Decoded, PartitionStart, Peeked, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
-pub use file::{ChunkCache, DataFile};
+pub use file::{Buffer, ChunkCache, DataFile, Scratch};
 pub use layout::{ColumnTarget, Layout};
 pub use window::{Fetch, Window};

@@ -1,6 +1,6 @@
 //! A contiguous window of a Data.db's uncompressed bytes, moved along by whoever decodes it.
 
-use super::file::DataFile;
+use super::file::{Buffer, DataFile, Scratch};
 use crate::Result;
 use std::sync::Arc;
 
@@ -23,13 +23,15 @@ pub struct Window {
     fetch: Fetch,
     /// Position in the stream of the first byte.
     start: u64,
+    /// Bytes from here on are kept.
+    hold: u64,
     bytes: Bytes,
-    scratch: Vec<u8>,
+    scratch: Scratch,
 }
 
 #[derive(Debug)]
 enum Bytes {
-    Own(Vec<u8>),
+    Own(Buffer),
     /// A chunk of the cache, used where it lies.
     Shared(Arc<[u8]>),
 }
@@ -41,8 +43,9 @@ impl Window {
             file,
             fetch,
             start: 0,
-            bytes: Bytes::Own(Vec::new()),
-            scratch: Vec::new(),
+            hold: u64::MAX,
+            bytes: Bytes::Own(Buffer::default()),
+            scratch: Scratch::default(),
         }
     }
 
@@ -51,15 +54,15 @@ impl Window {
         &self.file
     }
 
-    /// How it fetches from now on.
-    pub fn set_fetch(&mut self, fetch: Fetch) {
-        self.fetch = fetch;
+    /// From now on keeps what it fetches from `position` on, for reading it again, until this is called anew.
+    pub fn hold(&mut self, position: u64) {
+        self.hold = position;
     }
 
     #[inline]
     fn all(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Own(bytes) => bytes,
+            Bytes::Own(buffer) => buffer.bytes(),
             Bytes::Shared(bytes) => bytes,
         }
     }
@@ -86,28 +89,43 @@ impl Window {
         }
         // Keep the rest and append what follows; the window ends on a chunk's end. Bytes that one row needs are
         // fetched in steps that double, so that a long row costs no more than twice its length.
-        let at = (position - self.start) as usize;
-        let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Vec::new())) {
+        let from = self.hold.min(position).max(self.start);
+        let at = (from - self.start) as usize;
+        let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Buffer::default())) {
             Bytes::Own(mut own) => {
-                own.drain(..at);
+                own.drop_front(at);
                 own
             }
-            Bytes::Shared(shared) => shared[at..].to_vec(),
+            Bytes::Shared(shared) => {
+                let mut own = Buffer::default();
+                own.extend_from_slice(&shared[at..]);
+                own
+            }
         };
-        let step = self.step().max(own.len() as u64);
-        self.start = position;
-        let result = self.file.read_chunks(
-            end / chunk_length,
-            step.div_ceil(chunk_length),
-            &mut own,
-            &mut self.scratch,
-        );
+        let step = self.step().max(end - position);
+        self.start = from;
+        let result = self.append(end / chunk_length, step.div_ceil(chunk_length), &mut own);
         self.bytes = Bytes::Own(own);
         // What was read before a bad chunk may still be decoded.
-        if self.all().len() as u64 > end - position {
+        if self.start + self.all().len() as u64 > end {
             return Ok(true);
         }
         result.map(|()| false)
+    }
+
+    /// Appends chunks to `own`, through the cache where it is used.
+    fn append(&mut self, first: u64, count: u64, own: &mut Buffer) -> Result<()> {
+        if self.fetch == Fetch::Point {
+            let count = count.min(self.file.chunk_count().saturating_sub(first));
+            for i in first..first + count {
+                match self.file.cached_chunk(i, &mut self.scratch)? {
+                    Some(chunk) => own.extend_from_slice(&chunk),
+                    None => self.file.read_chunks(i, 1, own, &mut self.scratch)?,
+                }
+            }
+            return Ok(());
+        }
+        self.file.read_chunks(first, count, own, &mut self.scratch)
     }
 
     fn step(&self) -> u64 {
@@ -131,11 +149,11 @@ impl Window {
             self.bytes = Bytes::Shared(shared);
             return Ok(true);
         }
-        let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Vec::new())) {
+        let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Buffer::default())) {
             Bytes::Own(own) => own,
-            Bytes::Shared(_) => Vec::new(),
+            Bytes::Shared(_) => Buffer::default(),
         };
-        own.clear();
+        own.truncate(0);
         let result = self.file.read_chunks(
             chunk,
             self.step().div_ceil(chunk_length),

@@ -1,0 +1,312 @@
+//! Reads one table out of all of its SSTables, merged.
+//!
+//! Authority: `o.a.c.db.{SinglePartitionReadCommand,PartitionRangeReadCommand}`.
+
+use crate::merge::{Merge, MergeRules};
+use crate::model::{PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered};
+use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner, TokenRange};
+use crate::schema::TableSchema;
+use crate::sstable::data::{ColumnTarget, Fetch, Layout, Window};
+use crate::sstable::{Lookup, SSTable, Scan, SliceReader, SliceRequest};
+use crate::types::CqlType;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// The SSTables of a table, with the schema that they are read by.
+#[derive(Debug)]
+pub struct TableReader {
+    schema: TableSchema,
+    rules: MergeRules,
+    sstables: Vec<Member>,
+}
+
+/// An SSTable, and where its columns go.
+#[derive(Debug)]
+struct Member {
+    sstable: Arc<SSTable>,
+    layout: Arc<Layout>,
+}
+
+/// Partitions of a table, merged over its SSTables.
+pub type Partitions<'a> = Merge<'a, TableSource<'a>>;
+
+const WHOLE: &[Slice] = &[Slice::ALL];
+
+/// What one SSTable gives to a merge.
+pub enum TableSource<'a> {
+    /// Partitions of a token range.
+    Range(RangeScan<'a>),
+    /// Slices of one partition.
+    Slices(Box<SliceReader<'a>>),
+}
+
+impl TableReader {
+    /// Makes SSTables of one table readable as one.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the schema is not that of an SSTable, or when they do not share one partitioner.
+    pub fn open(schema: TableSchema, sstables: Vec<Arc<SSTable>>) -> Result<Self> {
+        let header = Arc::new(StreamHeader {
+            key_type: match schema.partition_key.as_slice() {
+                [column] => column.ty.clone(),
+                columns => CqlType::Composite(columns.iter().map(|c| c.ty.clone()).collect()),
+            },
+            clustering: schema.clustering.clone(),
+            statics: schema.statics.clone(),
+            regulars: schema.regulars.clone(),
+        });
+        let partitioner = match sstables.first() {
+            Some(sstable) => sstable.partitioner().clone(),
+            None => Partitioner::Murmur3,
+        };
+        let mut members = Vec::with_capacity(sstables.len());
+        for sstable in sstables {
+            let path = sstable.data().source().path().to_owned();
+            if *sstable.partitioner() != partitioner {
+                return Err(Error::invalid(format!(
+                    "its partitioner is {}, that of the SSTables before it {}",
+                    sstable.partitioner().class_name(),
+                    partitioner.class_name()
+                ))
+                .advise("SSTables of different partitioners cannot be read as one table")
+                .in_file(&path));
+            }
+            let serialization = &sstable.statistics().header;
+            let mapping = schema
+                .map_header(&serialization.types()?)
+                .map_err(|e| e.in_file(&path))?;
+            let targets = |columns: &[crate::schema::MappedColumn]| -> Vec<ColumnTarget> {
+                columns
+                    .iter()
+                    .map(|column| ColumnTarget {
+                        index: column.column.map(|i| i as u32),
+                        dropped_at: column.dropped_at_micros,
+                    })
+                    .collect()
+            };
+            let layout = Layout::new(
+                serialization,
+                sstable.descriptor().version,
+                header.clone(),
+                &targets(&mapping.statics),
+                &targets(&mapping.regulars),
+            )?;
+            members.push(Member {
+                sstable,
+                layout: Arc::new(layout),
+            });
+        }
+        Ok(TableReader {
+            schema,
+            rules: MergeRules::new(header, partitioner),
+            sstables: members,
+        })
+    }
+
+    /// The schema it was opened with.
+    pub fn schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    /// The partitioner of its SSTables.
+    pub fn partitioner(&self) -> &Partitioner {
+        self.rules.partitioner()
+    }
+
+    /// The columns that cells name: those of the schema.
+    pub fn header(&self) -> &Arc<StreamHeader> {
+        self.rules.header()
+    }
+
+    /// Its SSTables.
+    pub fn sstables(&self) -> impl ExactSizeIterator<Item = &Arc<SSTable>> {
+        self.sstables.iter().map(|member| &member.sstable)
+    }
+
+    /// The partitions of a token range, in their order.
+    ///
+    /// # Errors
+    /// `Corrupt` when an index is.
+    pub fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Partitions<'a>> {
+        let mut sources = Vec::with_capacity(self.sstables.len());
+        for member in &self.sstables {
+            if let Some(scan) = member.scan(range)? {
+                sources.push(TableSource::Range(scan));
+            }
+        }
+        Ok(Merge::new(&self.rules, sources, false))
+    }
+
+    /// Slices of the partition with a raw key, at most that one partition. The slices ascend in storage order; without
+    /// any the whole partition is read. `reversed` gives rows from the end.
+    ///
+    /// # Errors
+    /// `Corrupt` when a filter or an index is.
+    pub fn read<'a>(
+        &'a self,
+        key: &'a [u8],
+        slices: &'a [Slice],
+        reversed: bool,
+    ) -> Result<Partitions<'a>> {
+        let decorated = self.partitioner().decorate(key);
+        let slices = if slices.is_empty() { WHOLE } else { slices };
+        let mut sources = Vec::new();
+        for member in &self.sstables {
+            if let Some(reader) = member.read(&decorated, slices, reversed)? {
+                sources.push(TableSource::Slices(Box::new(reader)));
+            }
+        }
+        Ok(Merge::new(&self.rules, sources, reversed))
+    }
+}
+
+impl Member {
+    fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Option<RangeScan<'a>>> {
+        let sstable = &self.sstable;
+        let mut start = 0;
+        if let Some(position) = range.start()
+            && let Some(index) = sstable.partition_index()?
+        {
+            match index
+                .lower_bound(sstable.partitioner(), &position)
+                .map_err(|e| sstable.in_index(e))?
+            {
+                Some(located) => start = located.data_position,
+                None => return Ok(None),
+            }
+        }
+        let bounds = start..sstable.data().len();
+        Ok(Some(RangeScan {
+            scan: Scan::new(sstable.clone(), self.layout.clone(), bounds, Fetch::Scan),
+            range,
+            started: false,
+        }))
+    }
+
+    fn read<'a>(
+        &'a self,
+        key: &DecoratedKey<'a>,
+        slices: &'a [Slice],
+        reversed: bool,
+    ) -> Result<Option<SliceReader<'a>>> {
+        let sstable = &self.sstable;
+        let (position, row_index) = match sstable.lookup(key)? {
+            Lookup::Absent => return Ok(None),
+            Lookup::At(located) => (located.data_position, located.row_index),
+            Lookup::NoIndex => match self.search(key)? {
+                Some(position) => (position, None),
+                None => return Ok(None),
+            },
+        };
+        let request = SliceRequest {
+            position,
+            key: key.key,
+            row_index,
+            slices,
+            reversed,
+        };
+        let window = Window::new(sstable.data().clone(), Fetch::Point);
+        let layout = self.layout.clone();
+        Ok(Some(SliceReader::new(
+            window,
+            layout,
+            sstable.clusterings(),
+            request,
+        )))
+    }
+
+    /// Finds a partition without any index, by reading the data up to it.
+    fn search(&self, key: &DecoratedKey<'_>) -> Result<Option<u64>> {
+        let sstable = &self.sstable;
+        let bounds = 0..sstable.data().len();
+        let mut scan = Scan::new(sstable.clone(), self.layout.clone(), bounds, Fetch::Scan);
+        let wanted = PartitionPosition::Key(*key);
+        while scan.next_partition()? {
+            let head = scan.partition();
+            let order = sstable.partitioner().compare(head.key, &wanted);
+            if order.is_ge() {
+                return Ok(order.is_eq().then_some(head.position));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The partitions of one SSTable whose tokens lie in a range.
+pub struct RangeScan<'a> {
+    scan: Scan,
+    range: &'a TokenRange,
+    started: bool,
+}
+
+impl PartitionSource for RangeScan<'_> {
+    fn header(&self) -> &StreamHeader {
+        self.scan.header()
+    }
+
+    fn next_partition(&mut self) -> Result<bool> {
+        loop {
+            if !self.scan.next_partition()? {
+                return Ok(false);
+            }
+            // All of them? Then no token needs to be computed.
+            if *self.range == TokenRange::ALL {
+                return Ok(true);
+            }
+            let key = self.scan.partition().key;
+            let partitioner = self.scan.sstable().partitioner();
+            if !self.started && self.range.locate(partitioner, key).is_lt() {
+                continue;
+            }
+            self.started = true;
+            return Ok(self.range.locate(partitioner, key).is_eq());
+        }
+    }
+
+    fn partition(&self) -> PartitionHead<'_> {
+        self.scan.partition()
+    }
+
+    #[inline]
+    fn next_unfiltered(&mut self) -> Result<bool> {
+        self.scan.next_unfiltered()
+    }
+
+    #[inline]
+    fn unfiltered(&self) -> Unfiltered<'_> {
+        self.scan.unfiltered()
+    }
+}
+
+macro_rules! each_source {
+    ($self:ident, $source:ident => $call:expr) => {
+        match $self {
+            TableSource::Range($source) => $call,
+            TableSource::Slices($source) => $call,
+        }
+    };
+}
+
+impl PartitionSource for TableSource<'_> {
+    fn header(&self) -> &StreamHeader {
+        each_source!(self, source => source.header())
+    }
+
+    fn next_partition(&mut self) -> Result<bool> {
+        each_source!(self, source => source.next_partition())
+    }
+
+    fn partition(&self) -> PartitionHead<'_> {
+        each_source!(self, source => source.partition())
+    }
+
+    #[inline]
+    fn next_unfiltered(&mut self) -> Result<bool> {
+        each_source!(self, source => source.next_unfiltered())
+    }
+
+    #[inline]
+    fn unfiltered(&self) -> Unfiltered<'_> {
+        each_source!(self, source => source.unfiltered())
+    }
+}

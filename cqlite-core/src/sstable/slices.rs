@@ -1,0 +1,539 @@
+//! Reads slices of one partition of one SSTable, forwards or backwards, through its row index where it has one.
+//!
+//! Authority: `o.a.c.io.sstable.{SSTableReversedIterator,SSTableIterator,AbstractSSTableIterator}`.
+//!
+//! A range tombstone that is open at the edge of a slice is given a bound there, so that every slice is whole in itself.
+
+use super::data::{
+    Decoded, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
+};
+use super::index::{Block, Blocks, Clusterings, RowIndexRef};
+use crate::bytes::DecodeError;
+use crate::model::{
+    Bound, ClusteringRef, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource,
+    RowBuf, RowRef, Slice, Span, StreamHeader, Unfiltered,
+};
+use crate::{Error, Result};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Where a partition lies, and what is asked of it.
+#[derive(Debug)]
+pub struct SliceRequest<'a> {
+    /// Position of the partition in the uncompressed Data.db.
+    pub position: u64,
+    /// The key that it must have; another one there means that the partition is not in the SSTable.
+    pub key: &'a [u8],
+    /// Its row index, if it has one.
+    pub row_index: Option<RowIndexRef<'a>>,
+    /// What to read, ascending in storage order and apart from each other.
+    pub slices: &'a [Slice],
+    /// Give rows and markers from the end.
+    pub reversed: bool,
+}
+
+/// A cursor over slices of one partition.
+pub struct SliceReader<'a> {
+    layout: Arc<Layout>,
+    clusterings: &'a Clusterings,
+    window: Window,
+    request: SliceRequest<'a>,
+    state: State,
+    /// Bytes of key and static row.
+    head: Vec<u8>,
+    key_len: usize,
+    deletion: DeletionTime,
+    static_row: RowBuf,
+    body: u64,
+    /// Slices not yet begun.
+    slices_left: usize,
+    /// The slice that is being read, by its index.
+    slice: Option<usize>,
+    /// Where the next unfiltered starts.
+    position: u64,
+    /// Deletion of the range tombstone that is open there.
+    open: DeletionTime,
+    /// Forwards: the slice's start was passed.
+    inside: bool,
+    /// Forwards: the row index says that no row lies in the slice.
+    nothing_inside: bool,
+    /// Backwards: what is left to give of the present block, and the blocks before it.
+    pending: Vec<Pending>,
+    blocks: Option<BlocksBefore<'a>>,
+    current: Current,
+    row: RowBuf,
+    marker: MarkerBuf,
+    marker_bytes: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Before,
+    Inside,
+    Done,
+}
+
+/// What is to be given, backwards.
+#[derive(Debug, Clone, Copy)]
+enum Pending {
+    /// What starts at a position.
+    At(u64),
+    /// The end of the slice, under an open deletion.
+    EndBound(DeletionTime),
+    /// The start of the slice, under an open deletion.
+    StartBound(DeletionTime),
+}
+
+/// The blocks of a slice, from the last one on.
+enum BlocksBefore<'a> {
+    Indexed(Blocks<'a>),
+    /// Without a row index the whole partition is one block.
+    One(Option<Block>),
+}
+
+impl BlocksBefore<'_> {
+    fn next_back(&mut self) -> Result<Option<Block>> {
+        match self {
+            BlocksBefore::Indexed(blocks) => blocks.next_back(),
+            BlocksBefore::One(block) => Ok(block.take()),
+        }
+    }
+
+    /// Offset of the block that the slice starts in; the only block is always that.
+    fn first_start(&self) -> u64 {
+        match self {
+            BlocksBefore::Indexed(blocks) => blocks.span().start,
+            BlocksBefore::One(_) => u64::MAX,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Edge {
+    Start,
+    End,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Current {
+    Row {
+        at: u64,
+        len: usize,
+    },
+    Marker {
+        at: u64,
+        len: usize,
+    },
+    /// A bound at a slice's edge.
+    Made,
+}
+
+impl<'a> SliceReader<'a> {
+    /// A cursor that stands before the partition.
+    pub fn new(
+        window: Window,
+        layout: Arc<Layout>,
+        clusterings: &'a Clusterings,
+        request: SliceRequest<'a>,
+    ) -> Self {
+        SliceReader {
+            layout,
+            clusterings,
+            window,
+            state: State::Before,
+            head: Vec::new(),
+            key_len: 0,
+            deletion: DeletionTime::LIVE,
+            static_row: RowBuf::default(),
+            body: request.position,
+            slices_left: request.slices.len(),
+            slice: None,
+            position: request.position,
+            open: DeletionTime::LIVE,
+            inside: false,
+            nothing_inside: false,
+            pending: Vec::new(),
+            blocks: None,
+            current: Current::Made,
+            row: RowBuf::default(),
+            marker: MarkerBuf::default(),
+            marker_bytes: Vec::new(),
+            spans: Vec::new(),
+            request,
+        }
+    }
+
+    #[cold]
+    fn fail(&self, e: Error) -> Error {
+        let e = match self.state {
+            State::Before => e,
+            _ => e.in_partition(self.key()),
+        };
+        e.at(self.position)
+            .in_component("Data.db")
+            .in_file(self.window.file().source().path())
+    }
+
+    /// More bytes for something that ended too early, or the error that it is.
+    #[inline(never)]
+    fn fetch(&mut self, e: DecodeError) -> Result<()> {
+        if e == DecodeError::Eof {
+            match self.window.more(self.position) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(e) => return Err(self.fail(e)),
+            }
+        }
+        Err(self.fail(e.into()))
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.head[2..2 + self.key_len]
+    }
+
+    /// Decodes what stands at the position, leaving the position there; its kind and length.
+    fn decode(&mut self) -> Result<(Decoded, usize)> {
+        loop {
+            let bytes = self.window.bytes(self.position);
+            match decode_unfiltered(bytes, &self.layout, &mut self.row, &mut self.marker) {
+                Ok(decoded) => {
+                    self.row.position = self.position;
+                    self.marker.position = self.position;
+                    return Ok(decoded);
+                }
+                Err(e) => self.fetch(e)?,
+            }
+        }
+    }
+
+    /// How what stands at the position compares to a bound: what it is, its length, the order.
+    fn peek(&mut self, bound: Edge) -> Result<(Decoded, u64, Ordering)> {
+        loop {
+            let bytes = self.window.bytes(self.position);
+            match peek_unfiltered(bytes, &self.layout, &mut self.spans) {
+                Ok(peeked) => {
+                    let clustering = ClusteringRef::new(bytes, &self.spans);
+                    let order = match peeked.decoded {
+                        Decoded::End => Ordering::Greater,
+                        _ => self.clusterings.comparator().compare_to_bound(
+                            clustering,
+                            peeked.kind,
+                            self.edge(bound),
+                        ),
+                    };
+                    return Ok((peeked.decoded, peeked.len, order));
+                }
+                Err(e) => self.fetch(e)?,
+            }
+        }
+    }
+
+    fn edge(&self, edge: Edge) -> &'a Bound {
+        let slice = &self.request.slices[self.slice.unwrap_or_default()];
+        match edge {
+            Edge::Start => &slice.start,
+            Edge::End => &slice.end,
+        }
+    }
+
+    /// Makes the present thing a bound at an edge of the slice.
+    fn make_bound(&mut self, edge: Edge, deletion: DeletionTime) {
+        let bound = self.edge(edge);
+        self.marker_bytes.clear();
+        self.marker.values.clear();
+        for value in &bound.values {
+            let start = self.marker_bytes.len() as u32;
+            self.marker_bytes
+                .extend_from_slice(value.as_deref().unwrap_or_default());
+            let len = self.marker_bytes.len() as u32 - start;
+            let span = value.as_ref().map_or(Span::NULL, |_| Span { start, len });
+            self.marker.values.push(span);
+        }
+        self.marker.position = 0;
+        self.marker.kind = bound.kind;
+        (self.marker.open, self.marker.close) = match edge {
+            Edge::Start => (deletion, DeletionTime::LIVE),
+            Edge::End => (DeletionTime::LIVE, deletion),
+        };
+        self.current = Current::Made;
+    }
+
+    /// The blocks that the row index names for the slice.
+    fn indexed(&self) -> Result<Option<Blocks<'a>>> {
+        match &self.request.row_index {
+            Some(index) => index
+                .blocks(
+                    self.clusterings,
+                    self.edge(Edge::Start),
+                    self.edge(Edge::End),
+                )
+                .map(Some)
+                .map_err(|e| e.in_partition(self.key())),
+            None => Ok(None),
+        }
+    }
+
+    fn next_forward(&mut self) -> Result<bool> {
+        loop {
+            if self.give_bound() {
+                return Ok(true);
+            }
+            if self.slice.is_none() || self.nothing_inside {
+                if self.slices_left == 0 {
+                    return Ok(false);
+                }
+                self.slice = Some(self.request.slices.len() - self.slices_left);
+                self.slices_left -= 1;
+                self.inside = false;
+                self.nothing_inside = false;
+                if let Some(blocks) = self.indexed()? {
+                    let block = blocks.span();
+                    let start = self.request.position.saturating_add(block.start);
+                    if block.start == block.end {
+                        // Nothing lies in the slice, but a range tombstone may lie over it.
+                        self.nothing_inside = true;
+                        if !block.open_deletion.is_live() {
+                            self.pending.push(Pending::EndBound(block.open_deletion));
+                            self.pending.push(Pending::StartBound(block.open_deletion));
+                        }
+                        continue;
+                    }
+                    if start > self.position {
+                        self.position = start;
+                        self.open = block.open_deletion;
+                    }
+                }
+            }
+            if !self.inside {
+                self.skip_to_start(u64::MAX)?;
+                self.inside = true;
+                if !self.open.is_live() {
+                    self.make_bound(Edge::Start, self.open);
+                    return Ok(true);
+                }
+            }
+            let (decoded, _, order) = self.peek(Edge::End)?;
+            if decoded == Decoded::End || order.is_gt() {
+                let open = self.open;
+                if !open.is_live() {
+                    self.make_bound(Edge::End, open);
+                }
+                self.slice = None;
+                if !open.is_live() {
+                    return Ok(true);
+                }
+                continue;
+            }
+            if self.give()? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Passes over what precedes the slice, no further than `end`, following the open deletion.
+    fn skip_to_start(&mut self, end: u64) -> Result<()> {
+        while self.position < end {
+            let (decoded, len, order) = self.peek(Edge::Start)?;
+            if decoded == Decoded::End || order.is_ge() {
+                break;
+            }
+            self.follow(decoded)?;
+            self.position += len;
+        }
+        Ok(())
+    }
+
+    /// Makes the present thing what stands at the position, and goes past it. `false` for a row that says nothing.
+    fn give(&mut self) -> Result<bool> {
+        let (decoded, len) = self.decode()?;
+        let at = self.position;
+        self.position += len as u64;
+        match decoded {
+            Decoded::Marker => {
+                self.open = self.marker.open;
+                self.current = Current::Marker { at, len };
+                Ok(true)
+            }
+            Decoded::Row => {
+                self.current = Current::Row { at, len };
+                Ok(!self.row.is_empty())
+            }
+            Decoded::End => Ok(false),
+        }
+    }
+
+    /// Makes the present thing the bound that is pending, if one is next.
+    fn give_bound(&mut self) -> bool {
+        let (edge, deletion) = match self.pending.last() {
+            Some(Pending::EndBound(deletion)) => (Edge::End, *deletion),
+            Some(Pending::StartBound(deletion)) => (Edge::Start, *deletion),
+            Some(Pending::At(_)) | None => return false,
+        };
+        self.pending.pop();
+        self.make_bound(edge, deletion);
+        true
+    }
+
+    fn next_backward(&mut self) -> Result<bool> {
+        loop {
+            if self.give_bound() {
+                return Ok(true);
+            }
+            match self.pending.pop() {
+                Some(Pending::At(position)) => {
+                    self.position = position;
+                    if self.give()? {
+                        return Ok(true);
+                    }
+                }
+                _ => {
+                    if !self.load_block_before()? {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fills what is pending with the block before the present one; `false` when there is none in any slice.
+    fn load_block_before(&mut self) -> Result<bool> {
+        loop {
+            if let Some(blocks) = &mut self.blocks {
+                if let Some(block) = blocks.next_back()? {
+                    let first = block.start <= blocks.first_start();
+                    self.collect_block(block, first, false)?;
+                    return Ok(true);
+                }
+                self.blocks = None;
+            }
+            if self.slices_left == 0 {
+                return Ok(false);
+            }
+            self.slices_left -= 1;
+            self.slice = Some(self.slices_left);
+            let mut blocks = match self.indexed()? {
+                Some(blocks) => BlocksBefore::Indexed(blocks),
+                None => BlocksBefore::One(Some(Block {
+                    start: self.body - self.request.position,
+                    end: u64::MAX,
+                    open_deletion: DeletionTime::LIVE,
+                })),
+            };
+            let last = match (blocks.next_back()?, &blocks) {
+                (Some(block), _) => block,
+                // Nothing lies in the slice, but a range tombstone may lie over it.
+                (None, BlocksBefore::Indexed(blocks)) => Block {
+                    end: blocks.span().start,
+                    ..blocks.span()
+                },
+                (None, BlocksBefore::One(_)) => continue,
+            };
+            let first = last.start <= blocks.first_start();
+            self.blocks = Some(blocks);
+            self.collect_block(last, first, true)?;
+            return Ok(true);
+        }
+    }
+
+    /// Notes what the block holds of the slice, in storage order: the last is given first. `first` and `last` say
+    /// whether the slice's start and end lie in the block.
+    fn collect_block(&mut self, block: Block, first: bool, last: bool) -> Result<()> {
+        let end = self.request.position.saturating_add(block.end);
+        self.position = self.request.position.saturating_add(block.start);
+        self.open = block.open_deletion;
+        self.window.hold(self.position);
+        if first {
+            self.skip_to_start(end)?;
+            if !self.open.is_live() {
+                self.pending.push(Pending::StartBound(self.open));
+            }
+        }
+        while self.position < end {
+            let (decoded, len, order) = self.peek(Edge::End)?;
+            if decoded == Decoded::End || order.is_gt() {
+                break;
+            }
+            self.pending.push(Pending::At(self.position));
+            self.follow(decoded)?;
+            self.position += len;
+        }
+        if last && !self.open.is_live() {
+            self.pending.push(Pending::EndBound(self.open));
+        }
+        Ok(())
+    }
+
+    /// Follows the open deletion past what stands at the position.
+    fn follow(&mut self, decoded: Decoded) -> Result<()> {
+        if decoded == Decoded::Marker {
+            self.decode()?;
+            self.open = self.marker.open;
+        }
+        Ok(())
+    }
+}
+
+impl PartitionSource for SliceReader<'_> {
+    fn header(&self) -> &StreamHeader {
+        self.layout.stream()
+    }
+
+    fn next_partition(&mut self) -> Result<bool> {
+        if self.state != State::Before {
+            self.state = State::Done;
+            return Ok(false);
+        }
+        loop {
+            let bytes = self.window.bytes(self.position);
+            match decode_partition_start(bytes, &self.layout, &mut self.static_row) {
+                Ok((start, len)) => {
+                    if start.key != self.request.key {
+                        self.state = State::Done;
+                        return Ok(false);
+                    }
+                    self.key_len = start.key.len();
+                    self.deletion = start.deletion;
+                    self.head.extend_from_slice(&bytes[..len]);
+                    self.position += len as u64;
+                    self.body = self.position;
+                    self.static_row.position = self.body;
+                    self.state = State::Inside;
+                    return Ok(true);
+                }
+                Err(e) => self.fetch(e)?,
+            }
+        }
+    }
+
+    fn partition(&self) -> PartitionHead<'_> {
+        let static_row = &self.static_row;
+        PartitionHead {
+            key: self.key(),
+            deletion: self.deletion,
+            static_row: (!static_row.is_empty()).then(|| RowRef::new(&self.head, static_row)),
+            position: self.request.position,
+            body_position: self.body,
+        }
+    }
+
+    fn next_unfiltered(&mut self) -> Result<bool> {
+        match (self.state, self.request.reversed) {
+            (State::Inside, false) => self.next_forward(),
+            (State::Inside, true) => self.next_backward(),
+            _ => Ok(false),
+        }
+    }
+
+    fn unfiltered(&self) -> Unfiltered<'_> {
+        match self.current {
+            Current::Row { at, len } => {
+                Unfiltered::Row(RowRef::new(&self.window.bytes(at)[..len], &self.row))
+            }
+            Current::Marker { at, len } => {
+                Unfiltered::Marker(MarkerRef::new(&self.window.bytes(at)[..len], &self.marker))
+            }
+            Current::Made => Unfiltered::Marker(MarkerRef::new(&self.marker_bytes, &self.marker)),
+        }
+    }
+}
