@@ -24,6 +24,80 @@ pub(super) fn small(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(wide))
 }
 
+/// Appends an integer.
+pub(super) fn write_i64(v: i64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut rest = v.unsigned_abs();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if v < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Appends a two's complement integer of any length, as `BigInteger.toString` does.
+pub(super) fn write_varint(v: &[u8], out: &mut Vec<u8>) {
+    match small(v) {
+        Some(v) => match i64::try_from(v) {
+            Ok(v) => write_i64(v, out),
+            Err(_) => out.extend_from_slice(v.to_string().as_bytes()),
+        },
+        None => out.extend_from_slice(BigInt::from_signed_bytes_be(v).to_string().as_bytes()),
+    }
+}
+
+/// Appends a decimal as `BigDecimal.toString` does: with an exponent if the scale is negative or leads to more than five
+/// zeros behind the point. `false`, and nothing is appended, if the bytes are no decimal.
+pub(super) fn write(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let Some((scale, unscaled)) = split(bytes) else {
+        return false;
+    };
+    if scale == 0 {
+        write_varint(unscaled, out);
+        return true;
+    }
+    let (negative, digits) = digits(unscaled);
+    let digits = digits.as_bytes();
+    if negative {
+        out.push(b'-');
+    }
+    // Of the first digit, in scientific notation.
+    let exponent = digits.len() as i64 - 1 - scale as i64;
+    if scale > 0 && exponent >= -6 {
+        let zeros = (scale as usize + 1).saturating_sub(digits.len());
+        let (whole, fraction) = match zeros {
+            0 => digits.split_at(digits.len() - scale as usize),
+            _ => (&b"0"[..], digits),
+        };
+        out.extend_from_slice(whole);
+        out.push(b'.');
+        out.resize(out.len() + zeros.saturating_sub(1), b'0');
+        out.extend_from_slice(fraction);
+        return true;
+    }
+    out.push(digits[0]);
+    if digits.len() > 1 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[1..]);
+    }
+    if exponent != 0 {
+        out.push(b'E');
+        if exponent > 0 {
+            out.push(b'+');
+        }
+        write_i64(exponent, out);
+    }
+    true
+}
+
 /// Whether the number is negative, and the decimal digits of its magnitude, `0` for none.
 pub(super) fn digits(unscaled: &[u8]) -> (bool, String) {
     match small(unscaled) {

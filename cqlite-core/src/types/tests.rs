@@ -118,6 +118,13 @@ fn answer(fields: &[&str]) -> Result<String, crate::Error> {
             let ty = CqlType::parse_cql(&text, &user_type)?;
             format!("{}|{}", ty.marshal_name(), ty.cql_name()).replace(PACKAGE, "o.a.c.db.marshal.")
         }
+        ["json", ty, value] => parse(ty)?.0.to_json(&unhex(value))?,
+        ["str", ty, value] => parse(ty)?.0.to_text(&unhex(value))?,
+        ["cqls", ty, value] => {
+            let mut out = Vec::new();
+            parse(ty)?.0.write_cql_literal(&unhex(value), &mut out)?;
+            String::from_utf8(out).unwrap()
+        }
         _ => panic!("unknown test {fields:?}"),
     })
 }
@@ -180,6 +187,56 @@ fn errors_of_cql_types_name_their_place() {
         ">>".repeat(50_000)
     );
     assert!(CqlType::parse_cql(&deep, &user_type).is_err());
+}
+
+#[test]
+fn texts_are_cassandras() {
+    check(include_str!("testdata/text.tsv"));
+}
+
+/// Values that Cassandra has no text for, or a wrong one.
+#[test]
+fn every_value_has_json_or_is_corrupt() {
+    let json = |ty: &str, value| answer(&["json", ty, value]).ok();
+    assert_eq!(json("BooleanType", "").unwrap(), r#""""#);
+    assert_eq!(
+        json("TupleType(Int32Type,Int32Type)", "0000000400000001").unwrap(),
+        "[1, null]"
+    );
+    assert_eq!(
+        json(
+            "CompositeType(Int32Type,UTF8Type)",
+            "0004000000010000026b6b00"
+        )
+        .unwrap(),
+        r#""1:kk""#
+    );
+    assert_eq!(json("com.example.Foo", "01").unwrap(), r#""0x01""#);
+    assert_eq!(
+        json("UserType(ks,61,41:Int32Type,62:Int32Type)", "").unwrap(),
+        r#"{"\"A\"": null, "b": null}"#
+    );
+    for (ty, value) in [
+        ("Int32Type", "000001"),
+        ("UTF8Type", "ff"),
+        ("AsciiType", "c3a9"),
+        ("DecimalType", "00000001"),
+        ("DurationType", "0201"),
+        ("DurationType", "020102"),
+        ("TimeUUIDType", "00000000000040000000000000000000"),
+        ("InetAddressType", "0102"),
+        ("ListType(Int32Type)", "7fffffff00000004"),
+        ("ListType(Int32Type)", "ffffffff"),
+        ("MapType(Int32Type,Int32Type)", "000000010000000400000001"),
+        ("VectorType(FloatType , 2000000000)", "00000000"),
+        ("TupleType(Int32Type)", "00000005"),
+    ] {
+        let (parsed, _) = CqlType::parse_marshal(ty).unwrap();
+        let mut out = b"before".to_vec();
+        let e = parsed.write_json(&unhex(value), &mut out).unwrap_err();
+        assert_eq!(e.kind(), crate::ErrorKind::Corrupt, "{ty} {value}");
+        assert_eq!(out, b"before");
+    }
 }
 
 /// Byte-comparable forms of FORMAT's examples.
@@ -338,7 +395,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_a_comparison_panic(
+    fn no_bytes_make_anything_panic(
         a in proptest::collection::vec(any::<u8>(), 0..40),
         b in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
@@ -355,6 +412,9 @@ proptest! {
             ty.compare(&a, &b);
             let mut out = Vec::new();
             ty.write_comparable(Some(&a), true, &mut out);
+            let _ = ty.write_json(&a, &mut out);
+            let _ = ty.write_text(&a, &mut out);
+            let _ = ty.write_cql_literal(&a, &mut out);
         }
     }
 }
