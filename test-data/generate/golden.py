@@ -9,8 +9,10 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import uuid
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(HERE, ".work")
@@ -176,6 +178,7 @@ class Table:
         self.auto = auto
         self.dumps = dumps  # "all", "short" (lines, debug, keys), "lines" (and keys), "metadata" alone or "none"
         self.types = []
+        self.whole_directory, self.left = False, None
         self.after, self.views, self.base = [], [], None
         self.may_fail = may_fail
         self.tool_runs = []
@@ -245,6 +248,21 @@ class Table:
         for t in [self, *self.views]:
             self.node.do("flush", keyspace="golden", table=t.name)
 
+    def repaired(self, max_timestamp, at, **pending):
+        self.node.do("repaired", keyspace="golden", table=self.name, max_timestamp=max_timestamp, at=at, **pending)
+
+    def compact_halfway(self):
+        """A compaction that has written its SSTable and stops before its commit; the directory is kept as it is then."""
+        self.node.do("compact_halfway", keyspace="golden", table=self.name)
+        self.whole_directory, self.left = True, {1, 2, 3}
+
+    def compact_unfinished(self):
+        """A compaction that has committed, and has not yet deleted what it compacted."""
+        self.node.do("hold", keyspace="golden", table=self.name)
+        self.compact()
+        # Of the two old SSTables the second has been deleted, the first not yet.
+        self.whole_directory, self.left = True, {1}
+
     def compact(self):
         self.node.do("compact", keyspace="golden", table=self.name)
 
@@ -303,10 +321,46 @@ class Table:
         parts += [r[3] for r in self.node.cql(self.text("DESCRIBE TABLE $t WITH INTERNALS"))]
         return "\n\n".join(parts) + "\n"
 
+    def spoil(self, out):
+        """Of what an open transaction had written only the beginnings remain, if it was cut off."""
+        for path in glob.glob(glob.escape(out) + "/*-3-*"):
+            if path.endswith(("-Data.db", "-Index.db", "-Partitions.db")):
+                os.truncate(path, os.path.getsize(path) // 2)
+            else:
+                os.remove(path)
+
     def keep(self, out):
         """Copies the live SSTables (those of indexes too) into `out`; gives the paths of their Data.db."""
         answer = self.node.do("directory", keyspace="golden", table=self.name)
-        return copy_live(answer["path"], answer["live"], out)
+        live = answer["live"]
+        if self.whole_directory:
+            everything = {re.sub(r"-[^-]*$", "", path) for path in glob.glob(glob.escape(answer["path"]) + "/*-*.db")}
+            live = [base for base in everything if base in live or int(base.split("-")[-2]) in self.left]
+            for log in glob.glob(glob.escape(answer["path"]) + "/*.log"):
+                copy_log(log, os.path.join(out, os.path.basename(log)))
+        data = copy_live(answer["path"], live, out)
+        if self.left == {1, 2, 3}:
+            self.spoil(out)
+            data = [path for path in data if "-3-" not in os.path.basename(path)]
+        return data
+
+
+def copy_log(log, target):
+    """A transaction log, with the directory of a usual installation in its paths, and the checksums made to fit."""
+    with open(log) as f:
+        lines = f.read().splitlines()
+    here, there = os.path.join(WORK, "home", "data"), "/var/lib/cassandra/data"
+    with open(target, "w") as f:
+        for line in lines:
+            kind, path, time, files, checksum = re.fullmatch(r"(\w+):\[(.*),(\d+),(\d+)\]\[(\d+)\]", line).groups()
+            assert log_checksum(kind, path, int(time), int(files)) == int(checksum), line
+            path = path.replace(here, there)
+            f.write(f"{kind}:[{path},{time},{files}][{log_checksum(kind, path, int(time), int(files))}]\n")
+
+
+def log_checksum(kind, path, time, files):
+    numbers = struct.pack(">III", time & 0xFFFFFFFF, time >> 32, files)
+    return zlib.crc32(path.encode() + kind.upper().encode() + numbers)
 
 
 def write_answers(node, queries, path, may_fail=False):

@@ -26,7 +26,7 @@ def many_columns(n, static=False):
     return make
 
 
-for _n in (63, 64, 65, 70):
+for _n in (63, 64, 70):
     register(f"columns_{_n}", f"{_n} regular columns with all, none, few, half, most present", many_columns(_n), dumps="lines" if _n in (63, 70) else "metadata", auto=False)
 register("columns_70_static", "70 static columns with all, none, few, half, most present", many_columns(70, static=True), dumps="metadata", auto=False)
 

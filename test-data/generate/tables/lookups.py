@@ -75,12 +75,12 @@ def wide_two(t):
     t.ask("SELECT JSON a, b FROM $t WHERE b = 3 ALLOW FILTERING", "SELECT JSON a, b FROM $t WHERE k = 1 AND a > 'a' AND b = 3 ALLOW FILTERING", "SELECT JSON a, b FROM $t WHERE k = 1 ORDER BY a DESC")
 
 
-@table("an index block for each of 700 rows: a row index of several pages", dumps="metadata")
+@table("an index block for each of 1,300 rows: a row index of several pages", dumps="metadata")
 def wide_blocks(t):
     t.create("k int, c int, PRIMARY KEY (k, c)")
     t.index_block_kib(0)
     rng = random.Random(7)
-    t.cql_many([f"INSERT INTO $t (k, c) VALUES (1, {c})" for c in sorted(rng.sample(range(1_000_000), 700))])
+    t.cql_many([f"INSERT INTO $t (k, c) VALUES (1, {c})" for c in sorted(rng.sample(range(1_000_000), 1_300))])
     t.insert("k, c", "2, 1", "2, 2", "0, 5")
     t.flush()
     slices(t, 1, "c", 500000, 510000, 500001)
@@ -142,14 +142,14 @@ def many_partitions(t):
           "SELECT JSON k FROM $t WHERE token(k) > 9200000000000000000", "SELECT JSON k FROM $t WHERE k IN (5, 777, 30000, 4)")
 
 
-@table("300 partitions, some wide, with a small summary interval and text keys", dumps="metadata")
+@table("150 partitions, some wide, with a small summary interval and text keys", dumps="metadata")
 def some_partitions(t):
     t.create("k text, c int, v text, PRIMARY KEY (k, c)", "min_index_interval = 16")
     t.index_block_kib(0)
-    t.cql_many([f"INSERT INTO $t (k, c, v) VALUES ('user:{k:05}', {c}, '{k}')" for k in range(300) for c in range(5 if k % 50 == 0 else 1)])
+    t.cql_many([f"INSERT INTO $t (k, c, v) VALUES ('user:{k:05}', {c}, '{k}')" for k in range(150) for c in range(5 if k % 50 == 0 else 1)])
     t.flush()
-    t.ask("SELECT JSON * FROM $t WHERE k = 'user:00000'", "SELECT JSON * FROM $t WHERE k = 'user:00299'", "SELECT JSON * FROM $t WHERE k = 'user:00300'", "SELECT JSON c FROM $t WHERE k = 'user:00100' AND c >= 3",
-          "SELECT JSON c FROM $t WHERE k = 'user:00150' ORDER BY c DESC LIMIT 1", "SELECT JSON DISTINCT k FROM $t WHERE token(k) > 9000000000000000000")
+    t.ask("SELECT JSON * FROM $t WHERE k = 'user:00000'", "SELECT JSON * FROM $t WHERE k = 'user:00149'", "SELECT JSON * FROM $t WHERE k = 'user:00150'", "SELECT JSON c FROM $t WHERE k = 'user:00100' AND c >= 3",
+          "SELECT JSON c FROM $t WHERE k = 'user:00050' ORDER BY c DESC LIMIT 1", "SELECT JSON DISTINCT k FROM $t WHERE token(k) > 9000000000000000000")
 
 
 @table("one partition, one row")

@@ -132,7 +132,7 @@ def clustering_merge(cql_type, order):
     return make
 
 
-for _i, _type in enumerate(("ascii", "smallint", "tinyint", "time", "varint", "decimal", "inet", "boolean", "float", "double", "date", "timeuuid")):
+for _i, _type in enumerate(("ascii", "smallint", "tinyint", "time", "varint", "decimal", "inet", "boolean", "float", "double")):
     register(f"merge_by_{_type}", f"merge: clustering of `{_type}`, {('ascending', 'descending')[_i % 2]}", clustering_merge(_type, ("ASC", "DESC")[_i % 2]), dumps="none")
 
 

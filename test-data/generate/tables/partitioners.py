@@ -31,12 +31,12 @@ def composite(t):
 
 def many(t):
     t.create("k blob PRIMARY KEY")
-    t.cql_many([f"INSERT INTO $t (k) VALUES (0x{k:04x}{'00' * (k % 3)})" for k in range(0, 60_000, 97)])
+    t.cql_many([f"INSERT INTO $t (k) VALUES (0x{k:04x}{'00' * (k % 3)})" for k in range(0, 60_000, 194)])
     t.flush()
     t.ask("SELECT JSON k FROM $t WHERE k = 0x0000", "SELECT JSON k FROM $t WHERE k = 0x0001", "SELECT JSON k FROM $t WHERE token(k) > token(0x8000) LIMIT 3")
 
 
 for _short, _partitioner in (("random", "RandomPartitioner"), ("ordered", "ByteOrderedPartitioner")):
     for _name, _covers, _make, _dumps in (("int", "int keys", simple, "all"), ("text", "text keys, statics, two SSTables", texts, "lines"),
-                                   ("composite", "composite keys, each row an index block", composite, "lines"), ("many", "620 blob keys, prefixes of each other", many, "metadata")):
+                                   ("composite", "composite keys, each row an index block", composite, "lines"), ("many", "310 blob keys, prefixes of each other", many, "metadata")):
         register(f"{_short}_{_name}", f"{_partitioner}: {_covers}", _make, partitioner=_partitioner, dumps=_dumps)

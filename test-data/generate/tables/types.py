@@ -194,7 +194,7 @@ def collections(t):
           "SELECT JSON sl, l FROM $t WHERE sl CONTAINS 't' ALLOW FILTERING", "SELECT JSON k FROM $t WHERE l = [1] ALLOW FILTERING")
 
 
-@table("collections of every simple type as element and as map key")
+@table("collections of every simple type as element and as map key", auto=False)
 def collections_of_all(t):
     t.create("k int PRIMARY KEY, " + ", ".join(f"l_{c} list<{c}>, m_{c} map<{c if c != 'duration' else 'int'}, {c}>" for c in SIMPLE))
     every = {**VALUES, **UNORDERED}

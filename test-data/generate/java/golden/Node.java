@@ -27,9 +27,16 @@ import org.apache.cassandra.db.ConsistencyLevel;
 import org.apache.cassandra.db.Directories;
 import org.apache.cassandra.db.Keyspace;
 import org.apache.cassandra.db.compaction.CompactionManager;
+import org.apache.cassandra.db.compaction.OperationType;
+import org.apache.cassandra.db.lifecycle.LifecycleTransaction;
 import org.apache.cassandra.db.marshal.AbstractType;
 import org.apache.cassandra.exceptions.RequestExecutionException;
 import org.apache.cassandra.exceptions.RequestValidationException;
+import org.apache.cassandra.db.partitions.UnfilteredPartitionIterator;
+import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
+import org.apache.cassandra.db.rows.UnfilteredRowIterator;
+import org.apache.cassandra.io.sstable.ISSTableScanner;
+import org.apache.cassandra.io.sstable.SSTableRewriter;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
 import org.apache.cassandra.service.CassandraDaemon;
 import org.apache.cassandra.service.ClientState;
@@ -39,6 +46,7 @@ import org.apache.cassandra.transport.Dispatcher;
 import org.apache.cassandra.transport.ProtocolVersion;
 import org.apache.cassandra.transport.messages.ResultMessage;
 import org.apache.cassandra.utils.ByteBufferUtil;
+import org.apache.cassandra.utils.TimeUUID;
 
 /**
  * A Cassandra node that takes its orders, one JSON object a line, on standard input and answers each with one JSON line
@@ -49,6 +57,9 @@ public final class Node
 {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static ClientState client;
+
+    /** What must not be collected, lest Cassandra's leak detector sets it free. */
+    private static final List<Object> HELD = new ArrayList<>();
 
     public static void main(String[] args) throws Exception
     {
@@ -107,6 +118,21 @@ public final class Node
                 for (SSTableReader sstable : table(order).getLiveSSTables())
                     sstable.mutateLevelAndReload(order.get("level").asInt());
                 break;
+            case "repaired":
+                // Of the SSTable with that maximum timestamp alone.
+                for (SSTableReader sstable : table(order).getLiveSSTables())
+                    if (sstable.getMaxTimestamp() == order.get("max_timestamp").asLong())
+                        sstable.mutateRepairedAndReload(order.get("at").asLong(),
+                                                        order.has("pending") ? TimeUUID.fromString(order.get("pending").asText()) : null, false);
+                break;
+            case "hold":
+                // Whoever has a reference keeps a compacted SSTable's files, and so the log of the compaction, from deletion.
+                for (SSTableReader sstable : table(order).getLiveSSTables())
+                    HELD.add(sstable.ref());
+                break;
+            case "compact_halfway":
+                compactHalfway(table(order));
+                break;
             case "snapshot":
                 table(order).snapshot(order.get("tag").asText());
                 break;
@@ -137,6 +163,27 @@ public final class Node
             default:
                 throw new IllegalArgumentException(verb);
         }
+    }
+
+    /** Writes what a compaction of all SSTables would, and leaves its transaction open. */
+    private static void compactHalfway(ColumnFamilyStore cfs)
+    {
+        LifecycleTransaction transaction = cfs.getTracker().tryModify(cfs.getLiveSSTables(), OperationType.COMPACTION);
+        HELD.add(transaction);
+        SSTableReader first = transaction.originals().iterator().next();
+        SSTableRewriter rewriter = SSTableRewriter.constructWithoutEarlyOpening(transaction, false, Long.MAX_VALUE);
+        rewriter.switchWriter(CompactionManager.createWriter(cfs, cfs.getDirectories().getDirectoryForNewSSTables(), 16, 0, null, false, first, transaction));
+        List<ISSTableScanner> scanners = transaction.originals().stream().map(SSTableReader::getScanner).toList();
+        try (UnfilteredPartitionIterator merged = UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP))
+        {
+            while (merged.hasNext())
+                try (UnfilteredRowIterator partition = merged.next())
+                {
+                    rewriter.append(partition);
+                }
+        }
+        HELD.add(rewriter);
+        rewriter.prepareToCommit();
     }
 
     private static ColumnFamilyStore table(JsonNode order)
