@@ -69,8 +69,12 @@ pub enum PartitionPosition<'a> {
 }
 
 impl Partitioner {
-    /// The partitioner of a class, named with its package or without. `key_type` is the partition key's, which
-    /// `LocalPartitioner` orders by.
+    /// The partitioner of a class, named with its package or without. `key_type` is the partition key's in the header,
+    /// which `LocalPartitioner` orders by.
+    ///
+    /// An index table of a collection may have the collection's own type in its header, while its keys are elements of a
+    /// list or set, or entries of a map. (Before `oa` they may as well be a map's keys or values: then only the schema
+    /// of the base table tells their order.)
     ///
     /// # Errors
     /// `Unsupported`, naming the class, when it is not one of Cassandra's own.
@@ -80,7 +84,7 @@ impl Partitioner {
             "RandomPartitioner" => Partitioner::Random,
             "ByteOrderedPartitioner" => Partitioner::ByteOrdered,
             "OrderPreservingPartitioner" => Partitioner::OrderPreserving,
-            "LocalPartitioner" => Partitioner::Local(key_type.clone()),
+            "LocalPartitioner" => Partitioner::Local(indexed_type(key_type)),
             _ => {
                 return Err(Error::unsupported(format!("the partitioner {class}"))
                     .advise("only Cassandra's own partitioners are known"));
@@ -251,6 +255,26 @@ impl Partitioner {
     }
 }
 
+/// The type of the keys of an index table. Authority: `o.a.c.index.internal.CassandraIndexFunctions`.
+fn indexed_type(key_type: &CqlType) -> CqlType {
+    match key_type {
+        CqlType::List {
+            element,
+            frozen: false,
+        }
+        | CqlType::Set {
+            element,
+            frozen: false,
+        } => CqlType::clone(element),
+        CqlType::Map {
+            key,
+            value,
+            frozen: false,
+        } => CqlType::Composite([CqlType::clone(key), CqlType::clone(value)].into()),
+        _ => key_type.clone(),
+    }
+}
+
 #[inline(always)]
 fn long_token(key: &[u8], h1: u64) -> Token<'static> {
     // The minimum is no key's token but that of the empty key.
@@ -405,5 +429,13 @@ mod tests {
             assert!(local.class_name().ends_with(".LocalPartitioner"));
         }
         assert!(Partitioner::from_class_name("com.x.Mine", &CqlType::Int).is_err());
+        let entries = CqlType::Map {
+            key: CqlType::Text.into(),
+            value: CqlType::Int.into(),
+            frozen: false,
+        };
+        let local = Partitioner::from_class_name("LocalPartitioner", &entries).unwrap();
+        let entry = CqlType::Composite([CqlType::Text, CqlType::Int].into());
+        assert_eq!(local, Partitioner::Local(entry));
     }
 }

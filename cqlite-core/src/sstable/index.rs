@@ -318,3 +318,6 @@ impl Blocks<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,7 @@ impl<'a> PromotedIndex<'a> {
         })?;
         let past = self.partition_point(first, fixed_lengths, &mut info, |info| {
             let (first, kind) = info.first();
-            order.compare_to_bound(first, kind, end).is_ge()
+            order.compare_to_bound(first, kind, end).is_gt()
         })?;
         let mut span = match first < self.block_count() {
             true => self.block(first, fixed_lengths, &mut info)?,

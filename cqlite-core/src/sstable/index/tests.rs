@@ -1,0 +1,388 @@
+//! Indexes that Cassandra wrote, against the order and the rows of Data.db.
+
+use super::*;
+use crate::io::Mapped;
+use crate::model::{BoundKind, PartitionSource, Unfiltered};
+use crate::sstable::big::Summary;
+use crate::sstable::component::filter::BloomFilter;
+use crate::sstable::{Component, Format, OpenOptions, SSTable};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// A partition as Data.db has it.
+struct Partition {
+    key: Vec<u8>,
+    position: u64,
+    deletion: DeletionTime,
+    items: Vec<Item>,
+}
+
+/// A row or marker; offsets are from the partition's start.
+struct Item {
+    start: u64,
+    end: u64,
+    kind: BoundKind,
+    values: Vec<Option<Vec<u8>>>,
+    open_before: DeletionTime,
+}
+
+/// The Data.db files of every golden table.
+fn golden() -> Vec<PathBuf> {
+    fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.to_str().unwrap().ends_with("-Data.db") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(std::env::var("GOLDEN").unwrap_or("../test-data/golden".into()));
+    collect(&root, &mut found);
+    found.sort();
+    found
+}
+
+struct Files {
+    index: Mapped,
+    second: Option<Mapped>,
+    filter: Option<Mapped>,
+}
+
+impl Files {
+    fn open(sstable: &SSTable) -> Self {
+        let open = |component| {
+            let path = sstable.descriptor().path(&component);
+            path.exists().then(|| Mapped::open(&path).unwrap())
+        };
+        let (index, second) = match sstable.descriptor().format() {
+            Format::Big => (Component::Index, Component::Summary),
+            Format::Bti => (Component::Partitions, Component::Rows),
+        };
+        Files {
+            index: open(index).unwrap(),
+            second: open(second),
+            filter: open(Component::Filter),
+        }
+    }
+
+    fn view(&self, sstable: &SSTable, with_summary: bool) -> PartitionIndex<'_> {
+        let second = self.second.as_deref();
+        match sstable.descriptor().format() {
+            Format::Big => {
+                let summary = second.filter(|_| with_summary);
+                let summary = summary.map(|bytes| Summary::open(bytes).unwrap());
+                PartitionIndex::Big {
+                    primary: PrimaryIndex::new(&self.index, summary),
+                    has_uint_deletion_time: sstable.descriptor().version.has_uint_deletion_time(),
+                }
+            }
+            Format::Bti => PartitionIndex::Bti {
+                partitions: Partitions::open(&self.index).unwrap(),
+                rows: second.unwrap(),
+            },
+        }
+    }
+}
+
+fn read(sstable: &std::sync::Arc<SSTable>) -> Vec<Partition> {
+    let mut scan = sstable.scan().unwrap();
+    let mut partitions = Vec::new();
+    loop {
+        match scan.next_partition() {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(e) => {
+                println!("SKIP {e}");
+                return Vec::new();
+            }
+        }
+        let head = scan.partition();
+        let mut partition = Partition {
+            key: head.key.to_vec(),
+            position: head.position,
+            deletion: head.deletion,
+            items: Vec::new(),
+        };
+        let mut open = DeletionTime::LIVE;
+        while scan.next_unfiltered().unwrap() {
+            let unfiltered = scan.unfiltered();
+            let open_before = open;
+            if let Unfiltered::Marker(marker) = unfiltered {
+                open = marker.open();
+            }
+            partition.items.push(Item {
+                start: unfiltered.position() - partition.position,
+                end: scan.position() - partition.position,
+                kind: unfiltered.kind(),
+                values: unfiltered
+                    .clustering()
+                    .iter()
+                    .map(|v| v.map(<[u8]>::to_vec))
+                    .collect(),
+                open_before,
+            });
+        }
+        partitions.push(partition);
+    }
+    partitions
+}
+
+#[test]
+fn indexes_lead_where_data_is() {
+    let files = golden();
+    assert!(!files.is_empty());
+    let mut indexed = HashMap::new();
+    for path in files {
+        let sstable = match SSTable::open(&path, &OpenOptions::default()) {
+            Ok(s) => s,
+            Err(e) => {
+                println!("SKIP {e}");
+                continue;
+            }
+        };
+        let partitions = read(&sstable);
+        if partitions.is_empty() {
+            continue;
+        }
+        let files = Files::open(&sstable);
+        let class = &sstable
+            .statistics()
+            .validation
+            .as_ref()
+            .unwrap()
+            .partitioner;
+        let partitioner = Partitioner::from_class_name(class, &sstable.stream().key_type).unwrap();
+        let clusterings = Clusterings::new(&sstable.stream().clustering);
+        for with_summary in [true, false] {
+            let index = files.view(&sstable, with_summary);
+            check_partitions(&index, &partitioner, &partitions, &path);
+            for (located, partition) in index.iter().zip(&partitions) {
+                if let Some(row_index) = located.unwrap().row_index {
+                    check_blocks(&row_index, &clusterings, partition, &path);
+                    *indexed.entry(sstable.descriptor().version).or_insert(0) += 1;
+                }
+            }
+        }
+        if let Some(bytes) = files.filter {
+            let old = sstable.descriptor().version.has_old_bloom_filter();
+            let filter = BloomFilter::open(&*bytes, old).unwrap();
+            for partition in &partitions {
+                let hash = partitioner.decorate(&partition.key).hash;
+                assert!(filter.might_contain(hash), "{path:?}");
+            }
+        }
+    }
+    println!("{indexed:?}");
+    assert!(indexed.len() >= 3, "golden tables without wide partitions");
+}
+
+fn check_partitions(
+    index: &PartitionIndex<'_>,
+    partitioner: &Partitioner,
+    partitions: &[Partition],
+    path: &Path,
+) {
+    let found: Vec<_> = index.iter().map(Result::unwrap).collect();
+    assert_eq!(found.len(), partitions.len(), "{path:?}");
+    for (found, partition) in found.iter().zip(partitions) {
+        assert_eq!(found.data_position, partition.position, "{path:?}");
+        assert!(found.key.is_none_or(|key| key == partition.key), "{path:?}");
+    }
+    let ends = index.first_and_last_key().unwrap();
+    let expected = partitions.first().zip(partitions.last());
+    assert_eq!(ends, expected.map(|(a, b)| (&a.key[..], &b.key[..])));
+
+    for (i, partition) in partitions.iter().enumerate() {
+        // All of a small table, and of a large one those at the ends and some between.
+        let step = partitions.len() / 50 + 1;
+        if i % step != 0 && i >= 5 && i + 5 < partitions.len() {
+            continue;
+        }
+        let key = partitioner.decorate(&partition.key);
+        let located = index
+            .lookup(partitioner, &key)
+            .unwrap()
+            .unwrap_or_else(|| panic!("{path:?} {i} {key:?} {partitioner:?}"));
+        assert_eq!(located.data_position, partition.position, "{path:?}");
+        for position in [
+            PartitionPosition::Key(key),
+            PartitionPosition::Before(key.token),
+            partitioner.after(key.token),
+        ] {
+            check_lower_bound(index, partitioner, &position, partitions, path);
+        }
+        for absent in absent_keys(&partition.key, i) {
+            // Bytes that are no value of a local partitioner's type have no order.
+            let len = partitioner.token_type().fixed_length();
+            if matches!(partitioner, Partitioner::Local(_)) && len != Some(absent.len()) {
+                continue;
+            }
+            let key = partitioner.decorate(&absent);
+            let position = PartitionPosition::Key(key);
+            check_lower_bound(index, partitioner, &position, partitions, path);
+            if partitions.iter().any(|p| p.key == absent) {
+                continue;
+            }
+            // A trie may lead to another key, which only Data.db can tell.
+            if let Some(located) = index.lookup(partitioner, &key).unwrap() {
+                assert_eq!(located.key, None, "{path:?}");
+                find_position(partitions, located.data_position);
+            }
+        }
+    }
+}
+
+fn find_position(partitions: &[Partition], position: u64) -> usize {
+    partitions
+        .binary_search_by_key(&position, |p| p.position)
+        .unwrap()
+}
+
+fn absent_keys(key: &[u8], i: usize) -> [Vec<u8>; 4] {
+    let mut longer = key.to_vec();
+    longer.push(0);
+    let mut last_differs = key.to_vec();
+    if let Some(last) = last_differs.last_mut() {
+        *last ^= 1;
+    }
+    let shorter = key[..key.len().saturating_sub(1)].to_vec();
+    longer.truncate(u16::MAX as usize);
+    [
+        longer,
+        last_differs,
+        shorter,
+        format!("absent {i}").into_bytes(),
+    ]
+}
+
+/// Everything before the bound sorts before the position; of the rest only the bound itself may.
+fn check_lower_bound(
+    index: &PartitionIndex<'_>,
+    partitioner: &Partitioner,
+    position: &PartitionPosition<'_>,
+    partitions: &[Partition],
+    path: &Path,
+) {
+    let located = index.lower_bound(partitioner, position).unwrap();
+    let at = match &located {
+        Some(located) => find_position(partitions, located.data_position),
+        None => partitions.len(),
+    };
+    let exact = partitions.partition_point(|p| partitioner.compare(&p.key, position).is_lt());
+    let uncertain = located.is_some_and(|located| located.key.is_none());
+    assert!(at == exact || uncertain && at + 1 == exact, "{path:?}");
+}
+
+fn check_blocks(
+    index: &RowIndexRef<'_>,
+    clusterings: &Clusterings,
+    partition: &Partition,
+    path: &Path,
+) {
+    assert_eq!(index.partition_deletion(), partition.deletion, "{path:?}");
+    let items = &partition.items;
+    let open_at = |offset| {
+        items
+            .iter()
+            .find(|i| i.start == offset)
+            .map(|i| i.open_before)
+    };
+    let body = items[0].start..items[items.len() - 1].end;
+
+    let mut all = index
+        .blocks(clusterings, &Bound::BOTTOM, &Bound::TOP)
+        .unwrap();
+    assert_eq!(all.span().start, body.start, "{path:?}");
+    let mut blocks = Vec::new();
+    while let Some(block) = all.next_back().unwrap() {
+        blocks.push(block);
+    }
+    blocks.reverse();
+    // The index's own end of the partition may be among them, as a block of nothing.
+    blocks.retain(|block| block.start < body.end);
+    assert_eq!(blocks.len() as u64, index.block_count(), "{path:?}");
+    let mut at = body.start;
+    for block in &blocks {
+        assert_eq!(block.start, at, "{path:?}");
+        assert_eq!(Some(block.open_deletion), open_at(block.start), "{path:?}");
+        at = block.end;
+    }
+    assert!((body.end..=body.end + 1).contains(&at), "{path:?}");
+    if let RowIndexRef::Bti(index) = index {
+        let forward: Vec<_> = index.iter().map(Result::unwrap).collect();
+        assert_eq!(forward, blocks, "{path:?}");
+    }
+
+    let bound = |kind, values: &[Option<Vec<u8>>]| Bound {
+        kind,
+        values: values.to_vec(),
+    };
+    let edge = |i: usize| i < 3 || i + 3 > items.len() || i % (items.len() / 50 + 1) == 0;
+    let starts = |item: &Item| {
+        let found = blocks.binary_search_by_key(&item.start, |block| block.start);
+        found.is_ok_and(|block| block < 20 || block % 16 == 0)
+    };
+    let borders = |i: usize| starts(&items[i]) || items.get(i + 1).is_some_and(starts);
+    for i in (0..items.len()).filter(|i| edge(*i) || borders(*i)) {
+        let item = &items[i];
+        // Everything at the item: a row, or markers around its values.
+        let start = bound(BoundKind::InclStart, &item.values);
+        let end = bound(BoundKind::InclEnd, &item.values);
+        let mut slice = index.blocks(clusterings, &start, &end).unwrap();
+        let span = slice.span();
+        // A marker at the very edge of the slice need not be read: what it opens or closes is known.
+        let inside = match item.kind.weight() {
+            std::cmp::Ordering::Equal => true,
+            _ => span.start < span.end,
+        };
+        if inside && item.kind == BoundKind::Clustering {
+            assert!(
+                span.start <= item.start && item.end <= span.end,
+                "{path:?} {i}"
+            );
+        }
+        if span.start < body.end {
+            assert_eq!(
+                Some(span.open_deletion),
+                open_at(span.start),
+                "{path:?} {i}"
+            );
+        }
+        if item.kind == BoundKind::Clustering {
+            let mut count = 0;
+            let mut end = span.end;
+            while let Some(block) = slice.next_back().unwrap() {
+                assert_eq!(block.end, end, "{path:?} {i}");
+                end = block.start;
+                count += 1;
+            }
+            assert_eq!(end, span.start, "{path:?} {i}");
+            assert!((1..=2).contains(&count), "{path:?} {i}: {count} blocks");
+        }
+        // A slice turned around holds nothing.
+        let mut turned = index.blocks(clusterings, &end, &start).unwrap();
+        let _ = turned.next_back().unwrap();
+        assert!(turned.next_back().unwrap().is_none() || item.kind != BoundKind::Clustering);
+        // From the item to the end, and from the start to the item.
+        let rest = index
+            .blocks(clusterings, &start, &Bound::TOP)
+            .unwrap()
+            .span();
+        assert!(
+            rest.start <= item.start && rest.end >= body.end,
+            "{path:?} {i}"
+        );
+        let until = index
+            .blocks(clusterings, &Bound::BOTTOM, &end)
+            .unwrap()
+            .span();
+        assert_eq!(until.start, body.start, "{path:?} {i}");
+        if item.kind == BoundKind::Clustering {
+            assert!(until.end >= item.end, "{path:?} {i}");
+        }
+    }
+}
