@@ -39,9 +39,10 @@ fn golden() -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(std::env::var("GOLDEN").unwrap_or("../test-data/golden".into()));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden");
     collect(&root, &mut found);
+    // Its rows cannot be told without its schema.
+    found.retain(|path| !path.to_string_lossy().contains("frozen_udt"));
     found.sort();
     found
 }
@@ -91,15 +92,7 @@ impl Files {
 fn read(sstable: &std::sync::Arc<SSTable>) -> Vec<Partition> {
     let mut scan = sstable.scan().unwrap();
     let mut partitions = Vec::new();
-    loop {
-        match scan.next_partition() {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(e) => {
-                println!("SKIP {e}");
-                return Vec::new();
-            }
-        }
+    while scan.next_partition().unwrap() {
         let head = scan.partition();
         let mut partition = Partition {
             key: head.key.to_vec(),
@@ -137,17 +130,8 @@ fn indexes_lead_where_data_is() {
     assert!(!files.is_empty());
     let mut indexed = HashMap::new();
     for path in files {
-        let sstable = match SSTable::open(&path, &OpenOptions::default()) {
-            Ok(s) => s,
-            Err(e) => {
-                println!("SKIP {e}");
-                continue;
-            }
-        };
+        let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
         let partitions = read(&sstable);
-        if partitions.is_empty() {
-            continue;
-        }
         let files = Files::open(&sstable);
         let class = &sstable
             .statistics()
@@ -176,8 +160,11 @@ fn indexes_lead_where_data_is() {
             }
         }
     }
-    println!("{indexed:?}");
-    assert!(indexed.len() >= 3, "golden tables without wide partitions");
+    assert_eq!(
+        indexed.len(),
+        9,
+        "versions with wide partitions: {indexed:?}"
+    );
 }
 
 fn check_partitions(
@@ -203,10 +190,7 @@ fn check_partitions(
             continue;
         }
         let key = partitioner.decorate(&partition.key);
-        let located = index
-            .lookup(partitioner, &key)
-            .unwrap()
-            .unwrap_or_else(|| panic!("{path:?} {i} {key:?} {partitioner:?}"));
+        let located = index.lookup(partitioner, &key).unwrap().unwrap();
         assert_eq!(located.data_position, partition.position, "{path:?}");
         for position in [
             PartitionPosition::Key(key),
@@ -277,6 +261,27 @@ fn check_lower_bound(
     assert!(at == exact || uncertain && at + 1 == exact, "{path:?}");
 }
 
+/// The blocks of a slice, in order: they must adjoin and make up its span.
+fn blocks_of(
+    index: &RowIndexRef<'_>,
+    clusterings: &Clusterings,
+    start: &Bound,
+    end: &Bound,
+) -> (Block, Vec<Block>) {
+    let mut slice = index.blocks(clusterings, start, end).unwrap();
+    let span = slice.span();
+    let mut blocks = Vec::new();
+    let mut at = span.end;
+    while let Some(block) = slice.next_back().unwrap() {
+        assert_eq!(block.end, at);
+        at = block.start;
+        blocks.push(block);
+    }
+    assert_eq!(at, span.start);
+    blocks.reverse();
+    (span, blocks)
+}
+
 fn check_blocks(
     index: &RowIndexRef<'_>,
     clusterings: &Clusterings,
@@ -286,103 +291,57 @@ fn check_blocks(
     assert_eq!(index.partition_deletion(), partition.deletion, "{path:?}");
     let items = &partition.items;
     let open_at = |offset| {
-        items
-            .iter()
-            .find(|i| i.start == offset)
-            .map(|i| i.open_before)
+        let found = items.binary_search_by_key(&offset, |item| item.start);
+        found.ok().map(|i| items[i].open_before)
     };
     let body = items[0].start..items[items.len() - 1].end;
 
-    let mut all = index
-        .blocks(clusterings, &Bound::BOTTOM, &Bound::TOP)
-        .unwrap();
-    assert_eq!(all.span().start, body.start, "{path:?}");
-    let mut blocks = Vec::new();
-    while let Some(block) = all.next_back().unwrap() {
-        blocks.push(block);
-    }
-    blocks.reverse();
-    // The index's own end of the partition may be among them, as a block of nothing.
+    let (span, mut blocks) = blocks_of(index, clusterings, &Bound::BOTTOM, &Bound::TOP);
+    assert_eq!(span.start, body.start, "{path:?}");
+    // The byte that ends the partition may be in the last block, or be one of its own.
+    assert!((body.end..=body.end + 1).contains(&span.end), "{path:?}");
     blocks.retain(|block| block.start < body.end);
     assert_eq!(blocks.len() as u64, index.block_count(), "{path:?}");
-    let mut at = body.start;
     for block in &blocks {
-        assert_eq!(block.start, at, "{path:?}");
         assert_eq!(Some(block.open_deletion), open_at(block.start), "{path:?}");
-        at = block.end;
     }
-    assert!((body.end..=body.end + 1).contains(&at), "{path:?}");
     if let RowIndexRef::Bti(index) = index {
         let forward: Vec<_> = index.iter().map(Result::unwrap).collect();
         assert_eq!(forward, blocks, "{path:?}");
     }
 
-    let bound = |kind, values: &[Option<Vec<u8>>]| Bound {
-        kind,
-        values: values.to_vec(),
-    };
-    let edge = |i: usize| i < 3 || i + 3 > items.len() || i % (items.len() / 50 + 1) == 0;
-    let starts = |item: &Item| {
+    // Those at the ends, on both sides of the blocks' borders, and some between.
+    let starts_block = |item: &Item| {
         let found = blocks.binary_search_by_key(&item.start, |block| block.start);
-        found.is_ok_and(|block| block < 20 || block % 16 == 0)
+        found.is_ok_and(|i| i < 20 || i % 16 == 0)
     };
-    let borders = |i: usize| starts(&items[i]) || items.get(i + 1).is_some_and(starts);
-    for i in (0..items.len()).filter(|i| edge(*i) || borders(*i)) {
-        let item = &items[i];
-        // Everything at the item: a row, or markers around its values.
-        let start = bound(BoundKind::InclStart, &item.values);
-        let end = bound(BoundKind::InclEnd, &item.values);
-        let mut slice = index.blocks(clusterings, &start, &end).unwrap();
-        let span = slice.span();
-        // A marker at the very edge of the slice need not be read: what it opens or closes is known.
-        let inside = match item.kind.weight() {
-            std::cmp::Ordering::Equal => true,
-            _ => span.start < span.end,
+    let step = items.len() / 50 + 1;
+    for (i, item) in items.iter().enumerate() {
+        let at_border = starts_block(item) || items.get(i + 1).is_some_and(starts_block);
+        if i >= 3 && i + 3 < items.len() && i % step != 0 && !at_border {
+            continue;
+        }
+        let bound = |kind| Bound {
+            kind,
+            values: item.values.clone(),
         };
-        if inside && item.kind == BoundKind::Clustering {
-            assert!(
-                span.start <= item.start && item.end <= span.end,
-                "{path:?} {i}"
-            );
+        let (start, end) = (bound(BoundKind::InclStart), bound(BoundKind::InclEnd));
+        let (at, blocks) = blocks_of(index, clusterings, &start, &end);
+        if at.start < body.end {
+            assert_eq!(Some(at.open_deletion), open_at(at.start), "{path:?} {i}");
         }
-        if span.start < body.end {
-            assert_eq!(
-                Some(span.open_deletion),
-                open_at(span.start),
-                "{path:?} {i}"
-            );
-        }
-        if item.kind == BoundKind::Clustering {
-            let mut count = 0;
-            let mut end = span.end;
-            while let Some(block) = slice.next_back().unwrap() {
-                assert_eq!(block.end, end, "{path:?} {i}");
-                end = block.start;
-                count += 1;
-            }
-            assert_eq!(end, span.start, "{path:?} {i}");
-            assert!((1..=2).contains(&count), "{path:?} {i}: {count} blocks");
-        }
-        // A slice turned around holds nothing.
-        let mut turned = index.blocks(clusterings, &end, &start).unwrap();
-        let _ = turned.next_back().unwrap();
-        assert!(turned.next_back().unwrap().is_none() || item.kind != BoundKind::Clustering);
-        // From the item to the end, and from the start to the item.
-        let rest = index
-            .blocks(clusterings, &start, &Bound::TOP)
-            .unwrap()
-            .span();
-        assert!(
-            rest.start <= item.start && rest.end >= body.end,
-            "{path:?} {i}"
-        );
-        let until = index
-            .blocks(clusterings, &Bound::BOTTOM, &end)
-            .unwrap()
-            .span();
+        let (from, _) = blocks_of(index, clusterings, &start, &Bound::TOP);
+        assert!(from.start <= item.start && from.end >= body.end, "{path:?}");
+        let (until, _) = blocks_of(index, clusterings, &Bound::BOTTOM, &end);
         assert_eq!(until.start, body.start, "{path:?} {i}");
+        // A marker at the edge of a slice need not be read: what is open there is known.
         if item.kind == BoundKind::Clustering {
+            assert!(at.start <= item.start && at.end >= item.end, "{path:?} {i}");
+            assert!((1..=2).contains(&blocks.len()), "{path:?} {i}");
             assert!(until.end >= item.end, "{path:?} {i}");
         }
+        // Turned around it holds at most the block that both bounds are in.
+        let (_, turned) = blocks_of(index, clusterings, &end, &start);
+        assert!(turned.len() <= 1, "{path:?} {i}");
     }
 }
