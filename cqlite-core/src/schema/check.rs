@@ -19,7 +19,8 @@ pub struct HeaderMapping {
     pub regulars: Vec<MappedColumn>,
 }
 
-/// What a column of an SSTable's header is in the schema. Its bytes are of the header's type whatever the schema says.
+/// What a column of an SSTable's header is in the schema. Its bytes are of the header's type whatever the schema says,
+/// except that a user type is frozen if the schema says so: the headers of 3.0 leave it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MappedColumn {
     /// Index in [`TableSchema::statics`] or [`TableSchema::regulars`], whichever the header's list corresponds to.
@@ -145,7 +146,12 @@ impl TableSchema {
 
 /// Whether cells of a column of type `old` can be read as ones of type `new`.
 fn is_readable(new: &CqlType, old: &CqlType) -> bool {
-    new.is_multi_cell() == old.is_multi_cell() && is_value_compatible(new, old)
+    // 3.0 did not write that a user type is frozen.
+    let unsaid = matches!(
+        (new, old),
+        (CqlType::Udt { .. }, CqlType::Udt { frozen: false, .. })
+    );
+    (new.is_multi_cell() == old.is_multi_cell() || unsaid) && is_value_compatible(new, old)
 }
 
 /// `isValueCompatibleWith`: whether values of type `old` make sense as values of type `new`.
@@ -266,20 +272,17 @@ pub(super) fn is_compatible(new: &CqlType, old: &CqlType) -> bool {
                 }
         }
         (Tuple(new), Tuple(old)) | (Composite(new), Composite(old)) => all(new, old),
+        // 3.0 did not write that one is frozen. The keyspace may be another one: SSTables can be moved.
         (
             Udt {
-                definition: new,
-                frozen,
+                definition: new, ..
             },
             Udt {
-                definition: old,
-                frozen: old_frozen,
+                definition: old, ..
             },
         ) => {
             let mut pairs = new.fields.iter().zip(&old.fields);
-            frozen == old_frozen
-                && new.keyspace == old.keyspace
-                && new.fields.len() >= old.fields.len()
+            new.fields.len() >= old.fields.len()
                 && pairs.all(|((_, n), (_, o))| is_compatible(n, o))
         }
         (

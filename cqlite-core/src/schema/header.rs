@@ -139,7 +139,8 @@ impl TableSchema {
             .zip(key_types)
             .map(|(name, ty)| Column {
                 name,
-                ty: ty.clone(),
+                // 3.0 did not write that a user type is frozen, which in a key it always is.
+                ty: ty.freeze(),
             })
             .collect();
         let count = newest.clustering.len();
@@ -151,7 +152,7 @@ impl TableSchema {
             .zip(&newest.clustering)
             .map(|(name, (ty, descending))| ClusteringColumn {
                 name,
-                ty: ty.clone(),
+                ty: ty.freeze(),
                 descending: *descending,
             })
             .collect();

@@ -10,7 +10,9 @@ use super::{
 };
 use crate::bytes::Cursor;
 use crate::error::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{PartitionSource, Unfiltered};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Names of the tables that [`Schema::from_system_tables`] takes, all of the keyspace `system_schema`.
 pub const SYSTEM_TABLES: [&str; 7] = [
@@ -48,6 +50,69 @@ pub fn system_key_names(table: &str) -> Option<KeyNames> {
 pub trait SystemRow {
     /// The value of a column; `None` if it is null or there is no such column.
     fn get(&self, column: &str) -> Option<&[u8]>;
+}
+
+/// A live row that owns its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow(HashMap<Arc<str>, Vec<u8>>);
+
+impl SystemRow for StoredRow {
+    fn get(&self, column: &str) -> Option<&[u8]> {
+        self.0.get(column).map(Vec::as_slice)
+    }
+}
+
+impl StoredRow {
+    /// The rows of the `system_schema` table `table` that live at `now`, in seconds since 1970. `source` is the merged
+    /// stream of all its SSTables, in which nothing is left that a deletion in it deletes.
+    ///
+    /// Errors: `InvalidInput` for a table that [`system_key_names`] does not know, or whose clustering columns are not
+    /// those of it; the errors of the source.
+    pub fn read_all(
+        source: &mut dyn PartitionSource,
+        table: &str,
+        now: i64,
+    ) -> Result<Vec<StoredRow>> {
+        let names = system_key_names(table)
+            .filter(|names| names.clustering.len() == source.header().clustering.len());
+        let Some(names) = names else {
+            return Err(Error::invalid(format!(
+                "system_schema.{table} is not a table of a schema, or of other columns than Cassandra's"
+            )));
+        };
+        let clustering: Vec<Arc<str>> =
+            names.clustering.iter().map(|n| n.as_str().into()).collect();
+        let key_name: Arc<str> = "keyspace_name".into();
+        let regulars: Vec<Arc<str>> = source
+            .header()
+            .regulars
+            .iter()
+            .map(|c| c.name.clone())
+            .collect();
+        let mut rows = Vec::new();
+        while source.next_partition()? {
+            let key = source.partition().key.to_vec();
+            while source.next_unfiltered()? {
+                let Unfiltered::Row(row) = source.unfiltered() else {
+                    continue;
+                };
+                // No column of these tables is multi-cell.
+                let live = row.cells().filter(|c| c.path.is_none() && c.is_live(now));
+                let mut values: HashMap<Arc<str>, Vec<u8>> = live
+                    .filter_map(|c| Some((regulars.get(c.column)?.clone(), c.value.to_vec())))
+                    .collect();
+                if values.is_empty() && !row.liveness().is_live(now) {
+                    continue;
+                }
+                values.insert(key_name.clone(), key.clone());
+                for (name, value) in clustering.iter().zip(row.clustering().iter()) {
+                    values.insert(name.clone(), value.unwrap_or_default().to_vec());
+                }
+                rows.push(StoredRow(values));
+            }
+        }
+        Ok(rows)
+    }
 }
 
 /// The live rows of the `system_schema` tables of the same names.
