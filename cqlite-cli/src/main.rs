@@ -1,3 +1,13 @@
-//! The binary `cqlite`.
+//! `cqlite`: shows what is in Cassandra's files.
 
-fn main() {}
+mod args;
+mod cmd;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let verb = args::parse();
+    ExitCode::from(cmd::run(verb))
+}

@@ -42,11 +42,6 @@ impl TableDirectory {
             None => Ok(&self.sstables),
         }
     }
-
-    /// Whether it holds the hidden table of a secondary index.
-    pub fn is_index(&self) -> bool {
-        is_index_directory(&self.directory)
-    }
 }
 
 /// The tables that `path` means: a component file stands for its SSTable alone, a table's directory (a snapshot,
@@ -133,7 +128,6 @@ fn list(directory: &Path) -> Result<TableDirectory> {
                 sstables.entry(key).or_insert(descriptor);
             }
             Err(e) if e.kind() == ErrorKind::Unsupported => {
-                // Its Data.db is what the user knows it by.
                 let base = name
                     .rsplit_once('-')
                     .map_or(name.as_str(), |(base, _)| base);
@@ -193,9 +187,11 @@ fn table_name(directory: &Path) -> Option<TableName> {
         .or_else(|| TableName::of_directory(&directory.canonicalize().ok()?))
 }
 
-fn is_index_directory(directory: &Path) -> bool {
-    let name = directory.file_name().map(|n| n.as_encoded_bytes());
-    name.is_some_and(|n| n.len() > 1 && n.starts_with(b".") && n != b"..")
+/// Whether a directory holds the hidden table of a secondary index: its name starts with a dot.
+pub fn is_index_directory(directory: &Path) -> bool {
+    let absolute = std::path::absolute(directory.join("."));
+    let name = absolute.as_ref().ok().and_then(|path| path.file_name());
+    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Nothing lies at `path`: what else may have been meant.
@@ -292,7 +288,7 @@ mod tests {
             let tables = resolve(&t.join(sub)).unwrap();
             assert_eq!(tables.len(), 1, "{sub}");
             assert_eq!(ids(&tables[0]), ["9", "10", ULID]);
-            assert_eq!(tables[0].is_index(), sub == ".by_v");
+            assert_eq!(is_index_directory(&tables[0].directory), sub == ".by_v");
             assert_eq!(tables[0].name.as_ref().unwrap().table, table);
         }
         let tables = resolve(&t.join("oa-9-big-TOC.txt")).unwrap();

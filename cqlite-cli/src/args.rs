@@ -1,0 +1,127 @@
+//! The command line: flags only, what they do is in `cmd`.
+//!
+//! Called through a link named as one of Cassandra's tools, the binary takes that tool's options.
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+const HELP_WIDTH: usize = 80;
+
+const EXAMPLES: &str = "\
+PATH is a component file of an SSTable, or the directory of a table, snapshot,
+backup, secondary index, keyspace or node's data.
+
+Examples:
+  cqlite dump ks/table-5a1c3950.../oa-1-big-Data.db
+  cqlite dump -l ks/table-5a1c3950... | head -3
+
+Exit status: 0 good, 1 the data is bad, 2 usage (no such file, table or key),
+3 input/output error or a format that is not supported.";
+
+#[derive(Parser)]
+#[command(
+    name = "cqlite",
+    version,
+    about = "Reads Apache Cassandra's SSTables without Cassandra.",
+    after_help = EXAMPLES,
+    arg_required_else_help = true
+)]
+struct Cqlite {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Print the partitions of SSTables as JSON, as sstabledump does
+    #[command(after_help = DUMP_EXAMPLES)]
+    Dump(DumpArgs),
+}
+
+const DUMP_EXAMPLES: &str = "\
+A directory gives one array for each of its SSTables, in the order of their
+generations.
+
+Examples:
+  cqlite dump oa-1-big-Data.db
+  cqlite dump -l oa-1-big-Data.db | jq .partition.key
+  cqlite dump oa-1-big-Data.db -k 42 -k 43
+  cqlite dump oa-1-big-Data.db -k paris:2024     # a composite key
+  cqlite dump -e ks/table-5a1c3950...";
+
+/// Options of `dump`.
+#[derive(Args)]
+pub struct DumpArgs {
+    /// A component file of an SSTable, or a directory
+    pub path: PathBuf,
+    /// Print a line of debug text for each row
+    #[arg(short, long)]
+    pub debug: bool,
+    /// Print the partition keys only
+    #[arg(short = 'e', long)]
+    pub keys_only: bool,
+    /// Print the partition with this key only; may be repeated
+    #[arg(short, long = "key", value_name = "KEY", allow_hyphen_values = true)]
+    pub keys: Vec<String>,
+    /// Leave out the partition with this key; may be repeated
+    #[arg(short = 'x', long, value_name = "KEY", allow_hyphen_values = true)]
+    pub exclude: Vec<String>,
+    /// Print a line of JSON for each partition
+    #[arg(short, long)]
+    pub lines: bool,
+    /// Print timestamps as numbers rather than as dates
+    #[arg(short = 't', long)]
+    pub raw_timestamps: bool,
+    /// Epoch seconds at which data is, or is not yet, expired [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+}
+
+/// What the command line says. Ends the process, with its status, when it says nothing that can be done or asks for
+/// help.
+pub fn parse() -> Verb {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
+    match tool(&program) {
+        Some("sstabledump") => {
+            let command = Command::new("sstabledump")
+                .about("Print the partitions of an SSTable as JSON")
+                .mut_args(|arg| arg.help_heading("Options"));
+            let command = DumpArgs::augment_args(command)
+                .mut_arg("keys", |arg| arg.num_args(1..=500))
+                .mut_arg("exclude", |arg| arg.num_args(1..=500));
+            Verb::Dump(parse_tool(command, args))
+        }
+        _ => {
+            let args = std::iter::once(OsString::from("cqlite")).chain(args);
+            let matches = fit(Cqlite::command()).get_matches_from(args);
+            match Cqlite::from_arg_matches(&matches) {
+                Ok(cqlite) => cqlite.verb,
+                Err(e) => e.exit(),
+            }
+        }
+    }
+}
+
+/// The name that the binary was called by, if it is not its own.
+fn tool(program: &OsString) -> Option<&str> {
+    let name = Path::new(program).file_stem()?.to_str()?;
+    name.starts_with("sstable").then_some(name)
+}
+
+fn parse_tool<A: FromArgMatches>(command: Command, args: Vec<OsString>) -> A {
+    let name = OsString::from(command.get_name());
+    let matches = fit(command).get_matches_from(std::iter::once(name).chain(args));
+    match A::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(e) => e.exit(),
+    }
+}
+
+/// Help for terminals of the usual width.
+fn fit(command: Command) -> Command {
+    command.max_term_width(HELP_WIDTH)
+}

@@ -1,0 +1,174 @@
+//! `dump`: the partitions of SSTables as text.
+//!
+//! Authority: `o.a.c.tools.SSTableExport`.
+
+mod columns;
+mod debug;
+mod json;
+mod layout;
+
+use super::{now, open, sstables};
+use crate::args::DumpArgs;
+use crate::failure::Failure;
+use crate::output::Out;
+use cqlite_core::Result;
+use cqlite_core::model::{PartitionSource, StreamHeader};
+use cqlite_core::sstable::index::PartitionIndex;
+use cqlite_core::sstable::{Component, SSTable, Scan, directory};
+use cqlite_core::types::CqlType;
+use debug::DebugPrinter;
+use json::JsonPrinter;
+use layout::{Indented, Lines};
+use std::sync::Arc;
+
+/// Dumps all SSTables of a path. What precedes an error is printed.
+pub fn run(args: &DumpArgs) -> Result<(), Failure> {
+    let mut out = Out::stdout()?;
+    let mut printed = false;
+    for descriptor in sstables(&args.path)? {
+        let sstable = open(&descriptor)?;
+        if printed && !args.debug && !args.lines {
+            out.text.push(b'\n');
+        }
+        let done = sstable_text(args, &sstable, &mut out, &mut printed);
+        out.flush()?;
+        done?;
+    }
+    Ok(())
+}
+
+/// Appends what is asked for of one SSTable. `printed` tells whether anything precedes it, and then, whether anything
+/// was printed at all.
+fn sstable_text(
+    args: &DumpArgs,
+    sstable: &Arc<SSTable>,
+    out: &mut Out,
+    printed: &mut bool,
+) -> Result<(), Failure> {
+    if args.keys_only {
+        *printed = true;
+        return keys_text(sstable, out);
+    }
+    let mut scan = sstable.scan()?;
+    let header = sstable.stream().clone();
+    let context = Context {
+        header: &header,
+        is_index: directory::is_index_directory(&sstable.descriptor().directory),
+        now: now(args.now),
+        raw_timestamps: args.raw_timestamps,
+    };
+    let selection = Selection::new(args, &header.key_type)?;
+    if args.debug {
+        let mut printer = DebugPrinter::new(&header);
+        return selection.each(&mut scan, |scan| printer.partition(scan, out));
+    }
+    if args.lines {
+        let mut printer = JsonPrinter::<Lines>::new(&context);
+        return selection.each(&mut scan, |scan| {
+            if std::mem::replace(printed, true) {
+                out.text.push(b'\n');
+            }
+            printer.partition(scan, out)
+        });
+    }
+    *printed = true;
+    let mut printer = JsonPrinter::<Indented>::new(&context);
+    let mut separator: &[u8] = b"[\n  ";
+    selection.each(&mut scan, |scan| {
+        out.text.extend_from_slice(separator);
+        separator = b",\n  ";
+        printer.partition(scan, out)
+    })?;
+    let none = separator.starts_with(b"[");
+    out.text
+        .extend_from_slice(if none { b"[ ]" } else { b"\n]" });
+    Ok(())
+}
+
+/// What partitions are printed by.
+struct Context<'a> {
+    header: &'a StreamHeader,
+    /// The table is the hidden one of a secondary index.
+    is_index: bool,
+    /// Seconds since 1970: what expires before is expired.
+    now: i64,
+    raw_timestamps: bool,
+}
+
+/// Appends the keys of all partitions: from the index where it holds them, so that they can be listed even if the data
+/// is corrupt.
+fn keys_text(sstable: &Arc<SSTable>, out: &mut Out) -> Result<(), Failure> {
+    let key_type = &sstable.stream().key_type;
+    let mut separator: &[u8] = b"[ [";
+    let mut push = |key: &[u8], out: &mut Out| {
+        out.text.extend_from_slice(separator);
+        separator = b", [";
+        json::key::<Indented>(&mut out.text, key_type, key)?;
+        out.text.extend_from_slice(b" ]");
+        out.drain()
+    };
+    match sstable.partition_index()? {
+        Some(index @ PartitionIndex::Big { .. }) => {
+            for entry in index.iter() {
+                let key = entry.map_err(|e| e.in_file(&index_path(sstable)))?.key;
+                push(key.unwrap_or_default(), out)?;
+            }
+        }
+        _ => {
+            let mut scan = sstable.scan()?;
+            while scan.next_partition()? {
+                push(scan.partition().key, out)?;
+            }
+        }
+    }
+    let none = separator.starts_with(b"[ ");
+    out.text
+        .extend_from_slice(if none { b"[ ]" } else { b"\n]" });
+    Ok(())
+}
+
+fn index_path(sstable: &SSTable) -> std::path::PathBuf {
+    sstable.descriptor().path(&Component::Index)
+}
+
+/// Which partitions are printed.
+struct Selection<'a> {
+    key_type: &'a CqlType,
+    /// Texts of keys; none for all.
+    keys: &'a [String],
+    /// Texts of keys.
+    exclude: &'a [String],
+}
+
+impl<'a> Selection<'a> {
+    fn new(args: &'a DumpArgs, key_type: &'a CqlType) -> Result<Self> {
+        Ok(Selection {
+            key_type,
+            keys: &args.keys,
+            exclude: &args.exclude,
+        })
+    }
+
+    /// Visits the partitions in their order.
+    fn each(
+        &self,
+        scan: &mut Scan,
+        mut visit: impl FnMut(&mut Scan) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        while scan.next_partition()? {
+            if !self.keys.is_empty() || !self.exclude.is_empty() {
+                text.clear();
+                self.key_type.write_text(scan.partition().key, &mut text)?;
+                let is = |key: &String| key.as_bytes() == text;
+                if self.exclude.iter().any(is)
+                    || (!self.keys.is_empty() && !self.keys.iter().any(is))
+                {
+                    continue;
+                }
+            }
+            visit(scan)?;
+        }
+        Ok(())
+    }
+}

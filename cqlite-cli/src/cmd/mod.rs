@@ -1,0 +1,60 @@
+//! The verbs, a file each, and what they share.
+
+mod dump;
+
+use crate::args::Verb;
+use crate::failure::Failure;
+use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, directory};
+use cqlite_core::{Error, Result};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Does what the command line says, and returns the exit status.
+pub fn run(verb: Verb) -> u8 {
+    let done = match verb {
+        Verb::Dump(args) => dump::run(&args),
+    };
+    match done {
+        Ok(()) => 0,
+        Err(failure) => {
+            failure.report();
+            failure.status()
+        }
+    }
+}
+
+/// The SSTables that a path means, table by table and by generation; at least one.
+fn sstables(path: &Path) -> Result<Vec<Descriptor>> {
+    let mut found = Vec::new();
+    for table in directory::resolve(path)? {
+        found.extend_from_slice(table.readable()?);
+    }
+    if found.is_empty() {
+        return Err(Error::not_found("the table has no SSTable here")
+            .advise("data that Cassandra has not flushed yet is in its memory and commit log only")
+            .in_file(path));
+    }
+    Ok(found)
+}
+
+/// Opens an SSTable, and says which optional components are missing.
+fn open(descriptor: &Descriptor) -> Result<Arc<SSTable>, Failure> {
+    let sstable = SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default())?;
+    let missing: Vec<&str> = sstable.missing().iter().map(|c| c.name()).collect();
+    if !missing.is_empty() {
+        eprintln!(
+            "cqlite: {descriptor}: going on without {}",
+            missing.join(", ")
+        );
+    }
+    Ok(sstable)
+}
+
+/// Seconds since 1970: those given, else those of the system's clock.
+fn now(given: Option<i64>) -> i64 {
+    given.unwrap_or_else(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |d| d.as_secs() as i64)
+    })
+}

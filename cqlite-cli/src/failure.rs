@@ -1,0 +1,52 @@
+//! Why a command ends, and the exit status that says so.
+
+use cqlite_core::{Error, ErrorKind};
+
+/// What ended a command early.
+#[derive(Debug)]
+pub enum Failure {
+    /// The library's error.
+    Core(Error),
+    /// Standard output cannot be written.
+    Output(std::io::Error),
+    /// The reader of standard output went away, which is no error.
+    Closed,
+}
+
+impl Failure {
+    /// What an error of writing standard output means.
+    pub fn output(e: std::io::Error) -> Self {
+        match e.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::Output(e),
+        }
+    }
+
+    /// Exit status: 0 closed pipe, 1 bad data, 2 usage, 3 I/O or unsupported.
+    pub fn status(&self) -> u8 {
+        match self {
+            Failure::Closed => 0,
+            Failure::Output(_) => 3,
+            Failure::Core(e) => match e.kind() {
+                ErrorKind::Corrupt => 1,
+                ErrorKind::InvalidInput | ErrorKind::NotFound => 2,
+                _ => 3,
+            },
+        }
+    }
+
+    /// Says it on standard error.
+    pub fn report(&self) {
+        match self {
+            Failure::Closed => {}
+            Failure::Output(e) => eprintln!("cqlite: cannot write standard output: {e}"),
+            Failure::Core(e) => eprintln!("cqlite: {e}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Self {
+        Failure::Core(e)
+    }
+}

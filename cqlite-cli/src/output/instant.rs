@@ -1,0 +1,148 @@
+//! Instants as ISO 8601 text.
+//!
+//! Authority: `java.time.Instant.toString`, `o.a.c.tools.JsonTransformer.dateString`.
+
+use super::number;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Year, month and day of the Gregorian calendar for a day since 1970-01-01.
+pub fn civil(day: i64) -> (i64, u32, u32) {
+    // Years start in March here, so that the leap day is a year's last.
+    let z = day + 719_468;
+    let era = z.div_euclid(146_097);
+    let of_era = z.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day_of_month = (day_of_year - (153 * month + 2) / 5 + 1) as u32;
+    let month = if month < 10 { month + 3 } else { month - 9 } as u32;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_month)
+}
+
+/// Hour, minute and second of a second of the day.
+pub fn clock(second_of_day: u32) -> (u32, u32, u32) {
+    let (hour, rest) = (second_of_day / 3600, second_of_day % 3600);
+    (hour, rest / 60, rest % 60)
+}
+
+/// Appends instants, and remembers the last day.
+pub struct Instants {
+    raw: bool,
+    day: i64,
+    date: Vec<u8>,
+}
+
+impl Instants {
+    /// Appends numbers as they are if `raw`, else ISO 8601.
+    pub fn new(raw: bool) -> Self {
+        let mut this = Instants {
+            raw,
+            day: 0,
+            date: Vec::new(),
+        };
+        this.set_day(0);
+        this
+    }
+
+    /// Appends microseconds since 1970. As sstabledump does, an instant before 1970 that is no whole second comes out
+    /// one second too late, and one that nanoseconds cannot hold with the fraction that they end at.
+    #[inline]
+    pub fn push_micros(&mut self, out: &mut Vec<u8>, micros: i64) {
+        if self.raw {
+            return number::push(out, micros);
+        }
+        let nanos = match micros.checked_mul(1000) {
+            Some(nanos) => nanos.rem_euclid(1_000_000_000),
+            None if micros > 0 => i64::MAX.rem_euclid(1_000_000_000),
+            None => i64::MIN.rem_euclid(1_000_000_000),
+        };
+        self.push(out, micros / 1_000_000, nanos as u32);
+    }
+
+    /// Appends seconds since 1970.
+    #[inline]
+    pub fn push_seconds(&mut self, out: &mut Vec<u8>, seconds: i64) {
+        match self.raw {
+            true => number::push(out, seconds),
+            false => self.push(out, seconds, 0),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, out: &mut Vec<u8>, seconds: i64, nanos: u32) {
+        let day = seconds.div_euclid(SECONDS_PER_DAY);
+        if day != self.day {
+            self.set_day(day);
+        }
+        out.extend_from_slice(&self.date);
+        let (h, m, s) = clock(seconds.rem_euclid(SECONDS_PER_DAY) as u32);
+        let ([a, b], [c, d], [e, f]) = (number::pair(h), number::pair(m), number::pair(s));
+        let [g, h] = number::pair(nanos / 10_000_000);
+        let [i, j] = number::pair(nanos / 100_000);
+        let [k, l] = number::pair(nanos / 1_000);
+        let text = [a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l, b'Z'];
+        match nanos {
+            0 => out.extend_from_slice(&[a, b, b':', c, d, b':', e, f, b'Z']),
+            _ if nanos % 1_000_000 == 0 => {
+                out.extend_from_slice(&text[..12]);
+                out.push(b'Z');
+            }
+            _ if nanos % 1_000 == 0 => out.extend_from_slice(&text),
+            _ => {
+                out.extend_from_slice(&text[..9]);
+                number::push_padded(out, nanos, 9);
+                out.push(b'Z');
+            }
+        }
+    }
+
+    /// `2023-11-14T`.
+    #[cold]
+    fn set_day(&mut self, day: i64) {
+        self.day = day;
+        let (year, month, day) = civil(day);
+        self.date.clear();
+        match year {
+            10_000.. => self.date.push(b'+'),
+            0.. => {}
+            _ => self.date.push(b'-'),
+        }
+        number::push_padded(&mut self.date, year.unsigned_abs() as u32, 4);
+        self.date.push(b'-');
+        self.date.extend(number::pair(month));
+        self.date.push(b'-');
+        self.date.extend(number::pair(day));
+        self.date.push(b'T');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_java_prints() {
+        let mut instants = Instants::new(false);
+        for (micros, expected) in [
+            (1_700_000_000_000_000, "2023-11-14T22:13:20Z"),
+            (1_700_000_000_000_003, "2023-11-14T22:13:20.000003Z"),
+            (1_700_000_000_120_000, "2023-11-14T22:13:20.120Z"),
+            (951_782_400_000_000, "2000-02-29T00:00:00Z"),
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1970-01-01T00:00:00.999999Z"),
+            (-1_000_000, "1969-12-31T23:59:59Z"),
+            (i64::MAX, "+294247-01-10T04:00:54.854775807Z"),
+            (i64::MIN, "-290308-12-21T19:59:06.145224192Z"),
+            (i64::MIN / 1000, "1677-09-21T00:12:44.145225Z"),
+        ] {
+            let mut out = Vec::new();
+            instants.push_micros(&mut out, micros);
+            assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
+        }
+        let mut out = Vec::new();
+        instants.push_seconds(&mut out, -62_167_219_201);
+        assert_eq!(out, b"-0001-12-31T23:59:59Z");
+    }
+}
