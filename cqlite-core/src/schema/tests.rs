@@ -1,5 +1,5 @@
 use super::describe::{describe_index, describe_type};
-use super::system::{SYSTEM_TABLES, StoredRow, SystemRow, SystemTables, system_key_names};
+use super::system::{SYSTEM_TABLES, SystemRow, SystemTables, system_key_names};
 use super::*;
 use crate::error::ErrorKind;
 use crate::sstable::{OpenOptions, SSTable};
@@ -1006,35 +1006,16 @@ fn golden_sstables_fit_their_schemas() {
 #[test]
 fn a_data_directory_says_its_own_schema() {
     for version in ["nb", "oa", "da"] {
-        let folder = format!("{version}/data/system_schema");
-        let read = |table: &str| -> Vec<StoredRow> {
-            let mut rows = Vec::new();
-            for path in golden_files(&folder, "-Data.db") {
-                let of = path
-                    .parent()
-                    .unwrap()
-                    .file_name()
-                    .unwrap()
-                    .to_str()
-                    .unwrap();
-                if of.split_once('-').is_some_and(|(name, _)| name == table) {
-                    let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
-                    let mut scan = sstable.scan().unwrap();
-                    rows.extend(StoredRow::read_all(&mut scan, table, 1_700_000_000).unwrap());
-                }
-            }
-            rows
-        };
-        let rows = SystemTables {
-            keyspaces: read("keyspaces"),
-            tables: read("tables"),
-            columns: read("columns"),
-            dropped_columns: read("dropped_columns"),
-            types: read("types"),
-            views: read("views"),
-            indexes: read("indexes"),
-        };
-        let from_rows = Schema::from_system_tables(&rows).unwrap();
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../test-data/golden"));
+        let data = root.join(version).join("data");
+        let from_rows = Schema::load(&data.join("system_schema"), 1_700_000_000).unwrap();
+        let shop: Vec<&str> = from_rows
+            .tables
+            .iter()
+            .filter(|t| t.keyspace == "shop")
+            .map(|t| &*t.name)
+            .collect();
+        assert_eq!(shop, ["customers", "orders", "orders_by_item"]);
         assert!(from_rows.broken.is_empty());
         for (key, names) in [
             (
@@ -1052,6 +1033,8 @@ fn a_data_directory_says_its_own_schema() {
         ] {
             assert_eq!(shown(from_rows.table(key.0, key.1).unwrap()), names);
         }
+        let missing = Schema::load(&data.join("no_such_keyspace"), 0).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
         let view = from_rows.table("shop", "orders_by_item").unwrap();
         assert_eq!(view.kind, TableKind::View);
         assert!(from_rows.table("Mixed", "Table").is_some());

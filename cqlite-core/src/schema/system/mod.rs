@@ -2,17 +2,17 @@
 //!
 //! Authority: `o.a.c.schema.SchemaKeyspace` of 3.0 to 5.0, which read these columns alike; later ones only add some.
 
+mod fields;
+mod stored;
+
+pub use stored::StoredRow;
+
 use super::header::KeyNames;
 use super::user_types::{self, RawType, TypeKey, UserTypes};
-use super::{
-    ClusteringColumn, Column, DroppedColumn, IndexSchema, Schema, TableKind, TableOptions,
-    TableSchema,
-};
-use crate::bytes::Cursor;
+use super::{ClusteringColumn, Column, DroppedColumn, IndexSchema, Schema, TableKind, TableSchema};
 use crate::error::{Error, Result};
-use crate::model::{PartitionSource, Unfiltered};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use fields::{Fields, options};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of the tables that [`Schema::from_system_tables`] takes, all of the keyspace `system_schema`.
 pub const SYSTEM_TABLES: [&str; 7] = [
@@ -50,69 +50,6 @@ pub fn system_key_names(table: &str) -> Option<KeyNames> {
 pub trait SystemRow {
     /// The value of a column; `None` if it is null or there is no such column.
     fn get(&self, column: &str) -> Option<&[u8]>;
-}
-
-/// A live row that owns its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRow(HashMap<Arc<str>, Vec<u8>>);
-
-impl SystemRow for StoredRow {
-    fn get(&self, column: &str) -> Option<&[u8]> {
-        self.0.get(column).map(Vec::as_slice)
-    }
-}
-
-impl StoredRow {
-    /// The rows of the `system_schema` table `table` that live at `now`, in seconds since 1970. `source` is the merged
-    /// stream of all its SSTables, in which nothing is left that a deletion in it deletes.
-    ///
-    /// Errors: `InvalidInput` for a table that [`system_key_names`] does not know, or whose clustering columns are not
-    /// those of it; the errors of the source.
-    pub fn read_all(
-        source: &mut dyn PartitionSource,
-        table: &str,
-        now: i64,
-    ) -> Result<Vec<StoredRow>> {
-        let names = system_key_names(table)
-            .filter(|names| names.clustering.len() == source.header().clustering.len());
-        let Some(names) = names else {
-            return Err(Error::invalid(format!(
-                "system_schema.{table} is not a table of a schema, or of other columns than Cassandra's"
-            )));
-        };
-        let clustering: Vec<Arc<str>> =
-            names.clustering.iter().map(|n| n.as_str().into()).collect();
-        let key_name: Arc<str> = "keyspace_name".into();
-        let regulars: Vec<Arc<str>> = source
-            .header()
-            .regulars
-            .iter()
-            .map(|c| c.name.clone())
-            .collect();
-        let mut rows = Vec::new();
-        while source.next_partition()? {
-            let key = source.partition().key.to_vec();
-            while source.next_unfiltered()? {
-                let Unfiltered::Row(row) = source.unfiltered() else {
-                    continue;
-                };
-                // No column of these tables is multi-cell.
-                let live = row.cells().filter(|c| c.path.is_none() && c.is_live(now));
-                let mut values: HashMap<Arc<str>, Vec<u8>> = live
-                    .filter_map(|c| Some((regulars.get(c.column)?.clone(), c.value.to_vec())))
-                    .collect();
-                if values.is_empty() && !row.liveness().is_live(now) {
-                    continue;
-                }
-                values.insert(key_name.clone(), key.clone());
-                for (name, value) in clustering.iter().zip(row.clustering().iter()) {
-                    values.insert(name.clone(), value.unwrap_or_default().to_vec());
-                }
-                rows.push(StoredRow(values));
-            }
-        }
-        Ok(rows)
-    }
 }
 
 /// The live rows of the `system_schema` tables of the same names.
@@ -321,166 +258,4 @@ fn make_index<R: SystemRow>(fields: &Fields<'_, R>) -> Result<IndexSchema> {
         class: options.remove("class_name"),
         options: options.into_iter().collect(),
     })
-}
-
-/// How the value of an option is stored.
-enum Stored {
-    Text,
-    Boolean,
-    Double,
-    Int,
-    /// `frozen<map<text, text>>`.
-    TextMap,
-    /// `frozen<map<text, blob>>`.
-    BlobMap,
-}
-
-/// The options but those that [`TableOptions`] has fields for.
-const OPTIONS: [(&str, Stored); 18] = [
-    ("additional_write_policy", Stored::Text),
-    ("allow_auto_snapshot", Stored::Boolean),
-    ("bloom_filter_fp_chance", Stored::Double),
-    ("caching", Stored::TextMap),
-    ("cdc", Stored::Boolean),
-    ("comment", Stored::Text),
-    ("compaction", Stored::TextMap),
-    ("compression", Stored::TextMap),
-    ("memtable", Stored::Text),
-    ("crc_check_chance", Stored::Double),
-    ("extensions", Stored::BlobMap),
-    ("incremental_backups", Stored::Boolean),
-    ("max_index_interval", Stored::Int),
-    ("memtable_flush_period_in_ms", Stored::Int),
-    ("min_index_interval", Stored::Int),
-    ("read_repair", Stored::Text),
-    ("speculative_retry", Stored::Text),
-    ("auto_repair", Stored::TextMap),
-];
-
-fn options<R: SystemRow>(table: &Fields<'_, R>) -> Result<TableOptions> {
-    let mut options = TableOptions::default();
-    if let Some(seconds) = table.int("gc_grace_seconds")? {
-        options.gc_grace_seconds = seconds;
-    }
-    if let Some(seconds) = table.int("default_time_to_live")? {
-        options.default_time_to_live = seconds;
-    }
-    let quote = |text: String| format!("'{}'", text.replace('\'', "''"));
-    for (name, stored) in OPTIONS {
-        let Some(bytes) = table.row.get(name) else {
-            continue;
-        };
-        let wrong = |_| table.wrong(name);
-        let text = match stored {
-            Stored::Text => quote(table.utf8(name, bytes)?),
-            Stored::Boolean => Cursor::new(bytes).bool().map_err(wrong)?.to_string(),
-            Stored::Double => format!("{:?}", Cursor::new(bytes).f64().map_err(wrong)?),
-            Stored::Int => Cursor::new(bytes).i32().map_err(wrong)?.to_string(),
-            Stored::TextMap | Stored::BlobMap => {
-                let mut entries = BTreeMap::new();
-                for (key, value) in table.map(name)? {
-                    let value = match stored {
-                        Stored::TextMap => quote(table.utf8(name, value)?),
-                        _ => {
-                            let digits: String = value.iter().map(|b| format!("{b:02x}")).collect();
-                            format!("0x{digits}")
-                        }
-                    };
-                    entries.insert(quote(table.utf8(name, key)?), value);
-                }
-                let entries = entries.iter().map(|(key, value)| format!("{key}: {value}"));
-                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-            }
-        };
-        options.other.push((name.to_owned(), text));
-    }
-    Ok(options)
-}
-
-/// A row and the table that it is of.
-struct Fields<'r, R> {
-    table: &'static str,
-    row: &'r R,
-}
-
-impl<'r, R: SystemRow> Fields<'r, R> {
-    fn new(table: &'static str, row: &'r R) -> Self {
-        Fields { table, row }
-    }
-
-    fn wrong(&self, column: &str) -> Error {
-        Error::corrupt(format!(
-            "a row of system_schema.{} has no valid `{column}`",
-            self.table
-        ))
-    }
-
-    fn utf8(&self, column: &str, bytes: &[u8]) -> Result<String> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(self.wrong(column)),
-        }
-    }
-
-    fn optional_text(&self, column: &str) -> Result<Option<String>> {
-        let bytes = self.row.get(column);
-        bytes.map(|bytes| self.utf8(column, bytes)).transpose()
-    }
-
-    fn text(&self, column: &str) -> Result<String> {
-        self.optional_text(column)?
-            .ok_or_else(|| self.wrong(column))
-    }
-
-    fn int(&self, column: &str) -> Result<Option<i32>> {
-        let bytes = self.row.get(column);
-        let value = bytes.map(|bytes| Cursor::new(bytes).i32()).transpose();
-        value.map_err(|_| self.wrong(column))
-    }
-
-    fn long(&self, column: &str) -> Result<Option<i64>> {
-        let bytes = self.row.get(column);
-        let value = bytes.map(|bytes| Cursor::new(bytes).i64()).transpose();
-        value.map_err(|_| self.wrong(column))
-    }
-
-    fn uuid(&self, column: &str) -> Result<Option<[u8; 16]>> {
-        let bytes = self.row.get(column);
-        let value = bytes.map(|bytes| Cursor::new(bytes).uuid()).transpose();
-        value.map_err(|_| self.wrong(column))
-    }
-
-    /// The values of a frozen collection, keys of a map too; none if the column is null.
-    fn values(&self, column: &str, per_element: usize) -> Result<Vec<&'r [u8]>> {
-        let Some(bytes) = self.row.get(column) else {
-            return Ok(Vec::new());
-        };
-        let read = || -> std::result::Result<Vec<&'r [u8]>, crate::error::DecodeError> {
-            let mut cursor = Cursor::new(bytes);
-            let count = u64::try_from(cursor.i32()?).unwrap_or(u64::MAX);
-            let count = cursor.bounded(count, 4 * per_element)? * per_element;
-            let mut values = Vec::with_capacity(count);
-            for _ in 0..count {
-                let length = u64::try_from(cursor.i32()?).unwrap_or(u64::MAX);
-                values.push(cursor.take_u64(length)?);
-            }
-            Ok(values)
-        };
-        read().map_err(|_| self.wrong(column))
-    }
-
-    /// The texts of a frozen list or set.
-    fn texts(&self, column: &str) -> Result<Vec<String>> {
-        let values = self.values(column, 1)?;
-        values
-            .into_iter()
-            .map(|bytes| self.utf8(column, bytes))
-            .collect()
-    }
-
-    /// The entries of a frozen map.
-    fn map(&self, column: &str) -> Result<Vec<(&'r [u8], &'r [u8])>> {
-        let values = self.values(column, 2)?;
-        Ok(values.chunks_exact(2).map(|kv| (kv[0], kv[1])).collect())
-    }
 }
