@@ -88,7 +88,7 @@ impl Schema {
             let mut sstables = Vec::new();
             for directory in &found {
                 let name = directory.name.as_ref();
-                if name.is_some_and(|n| n.table == table) && !directory.is_index() {
+                if name.is_some_and(|n| n.table == table) {
                     for descriptor in directory.readable()? {
                         let options = OpenOptions::default();
                         sstables.push(SSTable::open_descriptor(descriptor.clone(), &options)?);

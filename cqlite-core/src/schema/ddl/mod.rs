@@ -1,0 +1,286 @@
+//! A schema out of the CQL that `DESCRIBE ... WITH INTERNALS` and snapshots write.
+//!
+//! Authority: `o.a.c.db.SchemaCQLHelper`, `o.a.c.cql3.statements.schema.{CreateTableStatement,AlterTableStatement,
+//! CreateViewStatement}`, `o.a.c.schema.IndexMetadata`.
+
+mod table;
+mod view;
+
+use super::user_types::{self, RawType, TypeKey};
+use super::{IndexSchema, Schema};
+use crate::cql::ast::QualifiedName;
+use crate::cql::ddl::{CreateIndex, CreateView, SchemaStatement, TableChange, TypeChange};
+use crate::cql::{Parser, line_and_column, quote_name};
+use crate::error::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use table::RawTable;
+use view::build_view;
+
+/// The keyspace of tables that are created without one.
+const KEYSPACE_UNKNOWN: &str = "keyspace";
+
+/// Reads the schema out of the text of a schema file. `default_keyspace` is that of names without a keyspace, as after
+/// `USE`; without it that is `keyspace`.
+///
+/// Statements that do not define types, tables, views or indexes are read over, as are options that are not known. What
+/// `DESCRIBE` puts into a comment, because it was made with compact storage, is read too if the text has no other
+/// definition of it.
+///
+/// Errors: `InvalidInput`, beginning with `line:column`, for a statement that is wrong in itself or does not fit those
+/// before it.
+pub fn parse_schema(text: &str, default_keyspace: Option<&str>) -> Result<Schema> {
+    let mut builder = Builder {
+        keyspace: default_keyspace.unwrap_or(KEYSPACE_UNKNOWN).to_owned(),
+        ..Builder::default()
+    };
+    let mut parser = Parser::new(text)?;
+    while let Some((at, statement)) = parser.schema_statement()? {
+        builder
+            .apply(at, statement)
+            .map_err(|e| placed(text, at, e))?;
+    }
+    for (start, end) in parser.take_comments() {
+        builder.apply_comment(&text[..end], start);
+    }
+    builder.build(text)
+}
+
+/// The error with `line:column` before its message.
+fn placed(text: &str, at: usize, error: Error) -> Error {
+    prefixed(&line_and_column(text, at), error)
+}
+
+/// The error with `prefix: ` before its message.
+fn prefixed(prefix: &str, error: Error) -> Error {
+    let named = Error::new(error.kind(), format!("{prefix}: {}", error.message()));
+    match error.advice() {
+        Some(advice) => named.advise(advice),
+        None => named,
+    }
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    keyspace: String,
+    keyspaces: BTreeSet<String>,
+    types: BTreeMap<TypeKey, RawType>,
+    tables: BTreeMap<TypeKey, RawTable>,
+    views: BTreeMap<TypeKey, (usize, CreateView)>,
+    indexes: Vec<IndexSchema>,
+}
+
+impl Builder {
+    fn key(&mut self, name: &QualifiedName) -> TypeKey {
+        let keyspace = name.keyspace.as_ref().unwrap_or(&self.keyspace);
+        self.keyspaces.insert(keyspace.clone());
+        (keyspace.clone(), name.name.clone())
+    }
+
+    fn apply(&mut self, at: usize, statement: SchemaStatement) -> Result<()> {
+        match statement {
+            SchemaStatement::Use(keyspace) => self.keyspace = keyspace,
+            SchemaStatement::CreateKeyspace(keyspace) => _ = self.keyspaces.insert(keyspace),
+            SchemaStatement::CreateType {
+                name,
+                if_not_exists,
+                fields,
+            } => {
+                let key = self.key(&name);
+                if self.types.contains_key(&key) {
+                    return already(if_not_exists, "type", &key);
+                }
+                let fields = fields.into_iter().map(|(name, ty)| (name, ty.0)).collect();
+                self.types.insert(key, RawType { fields });
+            }
+            SchemaStatement::AlterType { name, change } => {
+                let key = self.key(&name);
+                let ty = self.types.get_mut(&key);
+                change_type(ty.ok_or_else(|| unknown("type", &key))?, change)?;
+            }
+            SchemaStatement::CreateTable(create) => {
+                let key = self.key(&create.name);
+                if self.tables.contains_key(&key) || self.views.contains_key(&key) {
+                    return already(create.if_not_exists, "table", &key);
+                }
+                self.tables.insert(key, RawTable::new(at, create)?);
+            }
+            SchemaStatement::AlterTable { name, change } => {
+                let key = self.key(&name);
+                if let (TableChange::With(options), Some((_, view))) =
+                    (&change, self.views.get_mut(&key))
+                {
+                    view.properties.options.extend(options.iter().cloned());
+                    return Ok(());
+                }
+                if let TableChange::Rename(renames) = &change {
+                    self.rename_in_views(&key, renames);
+                }
+                let table = self.tables.get_mut(&key);
+                table
+                    .ok_or_else(|| unknown("table", &key))?
+                    .change(change)?;
+            }
+            SchemaStatement::CreateView(view) => {
+                let key = self.key(&view.name);
+                if self.tables.contains_key(&key) || self.views.contains_key(&key) {
+                    return already(view.if_not_exists, "table", &key);
+                }
+                self.views.insert(key, (at, view));
+            }
+            SchemaStatement::CreateIndex(index) => {
+                let (keyspace, table) = self.key(&index.table);
+                self.indexes.push(make_index(keyspace, table, index));
+            }
+            SchemaStatement::Other => {}
+        }
+        Ok(())
+    }
+
+    fn rename_in_views(&mut self, base: &TypeKey, renames: &[(String, String)]) {
+        for ((keyspace, _), (_, view)) in &mut self.views {
+            let of_keyspace = view.base.keyspace.as_ref().unwrap_or(keyspace);
+            if (of_keyspace, &view.base.name) == (&base.0, &base.1) {
+                let key = view.partition_key.iter_mut().chain(&mut view.clustering);
+                for name in key.chain(view.columns.iter_mut().flatten()) {
+                    rename(name, renames);
+                }
+            }
+        }
+    }
+
+    /// Reads tables out of a comment that `DESCRIBE` writes around what CQL cannot create. `text` ends with the comment,
+    /// which begins at `start`. A comment that is not such a one, or cannot be read, changes nothing.
+    fn apply_comment(&mut self, text: &str, start: usize) {
+        let comment = &text[start..];
+        let create = comment.find("CREATE TABLE");
+        let (Some(create), true) = (create, comment.contains("Warning: Table")) else {
+            return;
+        };
+        let mut statements = Vec::new();
+        if let Ok(mut parser) = Parser::starting_at(text, start + create) {
+            while let Ok(Some(statement)) = parser.schema_statement() {
+                statements.push(statement);
+            }
+        }
+        // Only what belongs to a table that this comment defines.
+        let mut created = BTreeSet::new();
+        for (at, statement) in statements {
+            match statement {
+                SchemaStatement::CreateTable(create) => {
+                    let key = self.key(&create.name);
+                    let is_new = !self.tables.contains_key(&key) && !self.views.contains_key(&key);
+                    if let (true, Ok(mut table)) = (is_new, RawTable::new(at, create)) {
+                        table.in_comment = true;
+                        created.insert(key.clone());
+                        self.tables.insert(key, table);
+                    }
+                }
+                SchemaStatement::AlterTable { name, change } => {
+                    let key = self.key(&name);
+                    if let (true, Some(table)) = (created.contains(&key), self.tables.get_mut(&key))
+                    {
+                        _ = table.change(change);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn build(self, text: &str) -> Result<Schema> {
+        let (types, failed) = user_types::resolve(&self.types);
+        if let Some(((keyspace, name), error)) = failed.into_iter().next() {
+            return Err(prefixed(&format!("type {keyspace}.{name}"), error));
+        }
+        let mut schema = Schema {
+            keyspaces: self.keyspaces.into_iter().collect(),
+            indexes: self.indexes,
+            ..Schema::default()
+        };
+        for (key, raw) in self.tables {
+            let (at, in_comment) = (raw.at, raw.in_comment);
+            match raw.build(&key, &types).map_err(|e| placed(text, at, e)) {
+                Ok(table) => schema.tables.push(table),
+                Err(error) if in_comment => schema.broken.push((key.0, key.1, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        for (key, (at, view)) in self.views {
+            build_view(&mut schema, key, view).map_err(|e| placed(text, at, e))?;
+        }
+        schema.types = types.in_order;
+        Ok(schema)
+    }
+}
+
+fn already(allowed: bool, what: &str, (keyspace, name): &TypeKey) -> Result<()> {
+    match allowed {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{what} {keyspace}.{name} is defined a second time"
+        ))),
+    }
+}
+
+fn unknown(what: &str, (keyspace, name): &TypeKey) -> Error {
+    Error::invalid(format!("{what} {keyspace}.{name} is not defined before"))
+}
+
+fn rename(name: &mut String, renames: &[(String, String)]) {
+    if let Some((_, new)) = renames.iter().find(|(old, _)| old == name) {
+        name.clone_from(new);
+    }
+}
+
+fn change_type(ty: &mut RawType, change: TypeChange) -> Result<()> {
+    let find = |ty: &RawType, field: &str| ty.fields.iter().position(|(name, _)| name == field);
+    match change {
+        TypeChange::Add {
+            if_not_exists,
+            field,
+            ty: text,
+        } => match find(ty, &field) {
+            None => ty.fields.push((field, text.0)),
+            Some(_) if if_not_exists => {}
+            Some(_) => {
+                return Err(Error::invalid(format!("the type has a field `{field}`")));
+            }
+        },
+        TypeChange::Rename(renames) => {
+            let fields = ty.fields.iter_mut();
+            fields.for_each(|(name, _)| rename(name, &renames));
+        }
+        TypeChange::AlterField { field, ty: text } => match find(ty, &field) {
+            Some(n) => ty.fields[n].1 = text.0,
+            None => return Err(Error::invalid(format!("the type has no field `{field}`"))),
+        },
+    }
+    Ok(())
+}
+
+fn make_index(keyspace: String, table: String, index: CreateIndex) -> IndexSchema {
+    let target = |(part, column): &(Option<String>, String)| match part {
+        Some(part) => format!("{part}({})", quote_name(column)),
+        None => quote_name(column),
+    };
+    let name = index.name.unwrap_or_else(|| {
+        // The name that Cassandra makes up: what is no letter, digit or `_` is left out.
+        let column = index.targets.first().map_or("", |(_, column)| column);
+        let name = format!("{table}_{column}_idx");
+        let word = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        name.chars().filter(word).collect()
+    });
+    IndexSchema {
+        keyspace,
+        table,
+        name,
+        target: index
+            .targets
+            .iter()
+            .map(target)
+            .collect::<Vec<_>>()
+            .join(", "),
+        class: index.using,
+        options: index.options,
+    }
+}
