@@ -2,24 +2,9 @@
 //!
 //! Authority: `java.time.Instant.toString`, `o.a.c.tools.JsonTransformer.dateString`.
 
-use super::number;
+use cqlite_core::types::{civil_from_days, write_i64};
 
 const SECONDS_PER_DAY: i64 = 86_400;
-
-/// Year, month and day of the Gregorian calendar for a day since 1970-01-01.
-pub fn civil(day: i64) -> (i64, u32, u32) {
-    // Years start in March here, so that the leap day is a year's last.
-    let z = day + 719_468;
-    let era = z.div_euclid(146_097);
-    let of_era = z.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day_of_month = (day_of_year - (153 * month + 2) / 5 + 1) as u32;
-    let month = if month < 10 { month + 3 } else { month - 9 } as u32;
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_month)
-}
 
 /// Hour, minute and second of a second of the day.
 pub fn clock(second_of_day: u32) -> (u32, u32, u32) {
@@ -51,7 +36,7 @@ impl Instants {
     #[inline]
     pub fn push_micros(&mut self, out: &mut Vec<u8>, micros: i64) {
         if self.raw {
-            return number::push(out, micros);
+            return write_i64(micros, out);
         }
         let nanos = match micros.checked_mul(1000) {
             Some(nanos) => nanos.rem_euclid(1_000_000_000),
@@ -65,7 +50,7 @@ impl Instants {
     #[inline]
     pub fn push_seconds(&mut self, out: &mut Vec<u8>, seconds: i64) {
         match self.raw {
-            true => number::push(out, seconds),
+            true => write_i64(seconds, out),
             false => self.push(out, seconds, 0),
         }
     }
@@ -78,10 +63,10 @@ impl Instants {
         }
         out.extend_from_slice(&self.date);
         let (h, m, s) = clock(seconds.rem_euclid(SECONDS_PER_DAY) as u32);
-        let ([a, b], [c, d], [e, f]) = (number::pair(h), number::pair(m), number::pair(s));
-        let [g, h] = number::pair(nanos / 10_000_000);
-        let [i, j] = number::pair(nanos / 100_000);
-        let [k, l] = number::pair(nanos / 1_000);
+        let ([a, b], [c, d], [e, f]) = (pair(h), pair(m), pair(s));
+        let [g, h] = pair(nanos / 10_000_000);
+        let [i, j] = pair(nanos / 100_000 % 100);
+        let [k, l] = pair(nanos / 1_000 % 100);
         let text = [a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l, b'Z'];
         match nanos {
             0 => out.extend_from_slice(&[a, b, b':', c, d, b':', e, f, b'Z']),
@@ -92,7 +77,7 @@ impl Instants {
             _ if nanos % 1_000 == 0 => out.extend_from_slice(&text),
             _ => {
                 out.extend_from_slice(&text[..9]);
-                number::push_padded(out, nanos, 9);
+                push_padded(out, nanos, 9);
                 out.push(b'Z');
             }
         }
@@ -102,20 +87,38 @@ impl Instants {
     #[cold]
     fn set_day(&mut self, day: i64) {
         self.day = day;
-        let (year, month, day) = civil(day);
+        let (year, month, day) = civil_from_days(day);
         self.date.clear();
         match year {
             10_000.. => self.date.push(b'+'),
             0.. => {}
             _ => self.date.push(b'-'),
         }
-        number::push_padded(&mut self.date, year.unsigned_abs() as u32, 4);
+        push_padded(&mut self.date, year.unsigned_abs() as u32, 4);
         self.date.push(b'-');
-        self.date.extend(number::pair(month));
+        self.date.extend(pair(month.into()));
         self.date.push(b'-');
-        self.date.extend(number::pair(day));
+        self.date.extend(pair(day.into()));
         self.date.push(b'T');
     }
+}
+
+/// The two digits of a number below 100.
+#[inline(always)]
+fn pair(n: u32) -> [u8; 2] {
+    [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]
+}
+
+/// Appends a number of `width` digits, 10 at most, with zeros before it; more digits if it has them.
+fn push_padded(out: &mut Vec<u8>, mut n: u32, width: usize) {
+    let mut digits = [b'0'; 10];
+    let mut at = digits.len();
+    while n != 0 {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
-//! Where data goes: standard output, through one reused buffer, and how numbers, instants and strings look there.
+//! Where data goes: standard output, through one reused buffer, and how instants and strings look there.
 
 pub mod instant;
-pub mod json;
-pub mod number;
 pub mod value;
 
 use crate::failure::Failure;

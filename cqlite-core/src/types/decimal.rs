@@ -24,18 +24,34 @@ pub(super) fn small(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(wide))
 }
 
+/// `00` to `99`.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut i = 0;
+    while i < 100 {
+        pairs[i] = [b'0' + i as u8 / 10, b'0' + i as u8 % 10];
+        i += 1;
+    }
+    pairs
+};
+
 /// Appends an integer.
-pub(super) fn write_i64(v: i64, out: &mut Vec<u8>) {
+#[inline]
+pub fn write_i64(v: i64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     let mut rest = v.unsigned_abs();
-    loop {
+    while rest >= 100 {
+        start -= 2;
+        [digits[start], digits[start + 1]] = PAIRS[(rest % 100) as usize];
+        rest /= 100;
+    }
+    let [tens, ones] = PAIRS[rest as usize];
+    start -= 1;
+    digits[start] = ones;
+    if tens != b'0' {
         start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+        digits[start] = tens;
     }
     if v < 0 {
         out.push(b'-');

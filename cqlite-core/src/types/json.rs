@@ -275,16 +275,24 @@ pub fn write_json_name(name: &str, out: &mut Vec<u8>) {
     write_json_string(&name, out);
 }
 
+#[inline(always)]
+fn is_special(b: u8) -> bool {
+    (b < 0x20) | (b == b'"') | (b == b'\\')
+}
+
 /// Appends a JSON string with its quotes. Escaped are quotes, backslashes and control characters below a blank.
 pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|b| matches!(b, 0..0x20 | b'"' | b'\\'))
-    {
+    // Without a branch for each byte many are looked at at once, and most strings have nothing to escape.
+    if !rest.iter().fold(false, |any, b| any | is_special(*b)) {
+        out.extend_from_slice(rest);
+        out.push(b'"');
+        return;
+    }
+    while let Some(at) = rest.iter().position(|b| is_special(*b)) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let b = special[0];

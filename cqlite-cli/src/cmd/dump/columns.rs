@@ -1,8 +1,7 @@
 //! What is the same for all cells of a column: the start of their text, the types of their path and value.
 
 use super::layout::Layout;
-use crate::output::json::push_string;
-use cqlite_core::types::{CqlType, UserType, write_identifier};
+use cqlite_core::types::{CqlType, UserType, write_identifier, write_json_string};
 use cqlite_core::{Error, Result};
 use std::sync::Arc;
 
@@ -41,7 +40,7 @@ impl Column {
         let mut name = String::new();
         write_identifier(&mut name, &column.name);
         let mut start = L::CELL.to_vec();
-        push_string(&mut start, &name);
+        write_json_string(&name, &mut start);
         let mut value = start.clone();
         value.extend_from_slice(L::VALUE);
         Column {

@@ -7,14 +7,13 @@ use super::columns::{Cells, Column};
 use super::layout::Lines;
 use crate::failure::Failure;
 use crate::output::Out;
-use crate::output::number::push;
 use cqlite_core::Result;
 use cqlite_core::model::{
     BoundKind, Cell, DeletionTime, MarkerRef, PartitionHead, PartitionSource, RowRef, StreamHeader,
     Unfiltered,
 };
 use cqlite_core::sstable::Scan;
-use cqlite_core::types::{CqlType, counter};
+use cqlite_core::types::{CqlType, counter, write_i64};
 
 /// Appends partitions as debug text.
 pub struct DebugPrinter<'a> {
@@ -75,19 +74,19 @@ impl<'a> DebugPrinter<'a> {
 
     fn start(&self, text: &mut Vec<u8>, position: u64) {
         text.extend_from_slice(&self.key);
-        push(text, position as i64);
+        write_i64(position as i64, text);
         text.push(b' ');
     }
 
     fn row(&self, text: &mut Vec<u8>, row: RowRef<'_>) -> Result<()> {
         let liveness = row.liveness();
         text.extend_from_slice(b"Row[info=[ts=");
-        push(text, liveness.timestamp);
+        write_i64(liveness.timestamp, text);
         if liveness.is_expiring() {
             text.extend_from_slice(b" ttl=");
-            push(text, liveness.ttl.into());
+            write_i64(liveness.ttl.into(), text);
             text.extend_from_slice(b", let=");
-            push(text, liveness.local_expiration_time);
+            write_i64(liveness.local_expiration_time, text);
         }
         text.push(b']');
         let deletion = row.deletion();
@@ -165,9 +164,9 @@ impl<'a> DebugPrinter<'a> {
         }
         text.extend_from_slice(b")@");
         let push_time = |text: &mut Vec<u8>, time: DeletionTime| {
-            push(text, time.marked_for_delete_at);
+            write_i64(time.marked_for_delete_at, text);
             text.push(b'/');
-            push(text, time.local_deletion_time);
+            write_i64(time.local_deletion_time, text);
         };
         if marker.kind().is_end() {
             push_time(text, marker.close());
@@ -192,9 +191,9 @@ fn separate(text: &mut Vec<u8>, last: &mut Option<usize>, column: usize) {
 
 fn push_deletion(text: &mut Vec<u8>, deletion: DeletionTime) {
     text.extend_from_slice(b"deletedAt=");
-    push(text, deletion.marked_for_delete_at);
+    write_i64(deletion.marked_for_delete_at, text);
     text.extend_from_slice(b", localDeletion=");
-    push(text, deletion.local_deletion_time);
+    write_i64(deletion.local_deletion_time, text);
 }
 
 fn push_complex_deletion(
@@ -215,9 +214,9 @@ fn push_cell(text: &mut Vec<u8>, column: &Column, cell: &Cell<'_>) -> Result<()>
     let tombstone = cell.is_tombstone();
     if !tombstone && column.ty == CqlType::Counter {
         text.push(b'=');
-        push(text, counter::total(cell.value)?);
+        write_i64(counter::total(cell.value)?, text);
         text.extend_from_slice(b" ts=");
-        push(text, cell.timestamp);
+        write_i64(cell.timestamp, text);
         text.push(b']');
         return Ok(());
     }
@@ -239,14 +238,14 @@ fn push_cell(text: &mut Vec<u8>, column: &Column, cell: &Cell<'_>) -> Result<()>
         }
     }
     text.extend_from_slice(b" ts=");
-    push(text, cell.timestamp);
+    write_i64(cell.timestamp, text);
     if cell.is_expiring() {
         text.extend_from_slice(b" ttl=");
-        push(text, cell.ttl.into());
+        write_i64(cell.ttl.into(), text);
     }
     if cell.is_expiring() || tombstone {
         text.extend_from_slice(b" ldt=");
-        push(text, cell.local_deletion_time);
+        write_i64(cell.local_deletion_time, text);
     }
     text.push(b']');
     Ok(())

@@ -7,7 +7,7 @@ use super::columns::{Cells, Column};
 use super::layout::Layout;
 use crate::failure::Failure;
 use crate::output::instant::Instants;
-use crate::output::{Out, json, number, value};
+use crate::output::{Out, value};
 use cqlite_core::Result;
 use cqlite_core::bytes::Cursor;
 use cqlite_core::model::{
@@ -15,7 +15,7 @@ use cqlite_core::model::{
     StreamHeader, Unfiltered,
 };
 use cqlite_core::sstable::Scan;
-use cqlite_core::types::CqlType;
+use cqlite_core::types::{CqlType, write_i64, write_json_string};
 use std::marker::PhantomData;
 
 /// What a composite of a static row starts with.
@@ -56,7 +56,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         text.extend_from_slice(L::KEY);
         key::<L>(text, &self.header.key_type, head.key)?;
         text.extend_from_slice(L::KEY_END);
-        number::push_unsigned(text, head.body_position);
+        write_i64(head.body_position as i64, text);
         if !head.deletion.is_live() {
             text.extend_from_slice(L::PARTITION_DELETION);
             self.deletion(text, head.deletion);
@@ -66,7 +66,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         let mut first = true;
         if let Some(row) = head.static_row {
             text.extend_from_slice(skip_comma(L::STATIC_ROW, true));
-            number::push_unsigned(text, head.body_position);
+            write_i64(head.body_position as i64, text);
             self.row(out, row)?;
             first = false;
         }
@@ -76,7 +76,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
                 Unfiltered::Row(row) => {
                     let text = &mut out.text;
                     text.extend_from_slice(skip_comma(L::ROW, first));
-                    number::push_unsigned(text, position);
+                    write_i64(position as i64, text);
                     if !row.clustering().is_empty() {
                         text.extend_from_slice(L::CLUSTERING);
                         self.clustering(text, row.clustering())?;
@@ -106,7 +106,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
             self.instants.push_micros(text, liveness.timestamp);
             if liveness.is_expiring() {
                 text.extend_from_slice(L::TTL);
-                number::push(text, liveness.ttl.into());
+                write_i64(liveness.ttl.into(), text);
                 let expired = liveness.local_expiration_time < self.now;
                 self.expiry(text, liveness.local_expiration_time, expired);
                 text.extend_from_slice(L::OBJECT_END);
@@ -174,14 +174,14 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
                     Cells::Simple(ty) => ty,
                     Cells::Collection { path: ty, value } => {
                         text.extend_from_slice(L::PATH);
-                        value::text_in_json(ty, path, text)?;
+                        value::push_string(ty, path, text)?;
                         text.extend_from_slice(L::PATH_END);
                         value
                     }
                     Cells::Fields(definition) => {
                         let (name, ty) = Column::field(definition, path)?;
                         text.extend_from_slice(L::PATH);
-                        json::push_escaped(text, name);
+                        write_json_string(name, text);
                         text.extend_from_slice(L::PATH_END);
                         ty
                     }
@@ -209,7 +209,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         }
         if cell.is_expiring() && (liveness.is_empty() || cell.ttl != liveness.ttl) {
             text.extend_from_slice(L::CELL_TTL);
-            number::push(text, cell.ttl.into());
+            write_i64(cell.ttl.into(), text);
             self.expiry(text, cell.local_deletion_time, !cell.is_live(self.now));
         }
         text.extend_from_slice(end);
@@ -325,10 +325,7 @@ fn skip_comma(part: &[u8], first: bool) -> &[u8] {
 pub fn key<L: Layout>(text: &mut Vec<u8>, ty: &CqlType, key: &[u8]) -> Result<()> {
     let CqlType::Composite(types) = ty else {
         text.extend_from_slice(L::KEY_FIRST);
-        text.push(b'"');
-        value::text_in_json(ty, key, text)?;
-        text.push(b'"');
-        return Ok(());
+        return value::push_string(ty, key, text);
     };
     let mut c = Cursor::new(key.strip_prefix(&STATIC_MARKER).unwrap_or(key));
     for (i, ty) in types.iter().enumerate() {
@@ -336,9 +333,7 @@ pub fn key<L: Layout>(text: &mut Vec<u8>, ty: &CqlType, key: &[u8]) -> Result<()
             break;
         }
         text.extend_from_slice(if i == 0 { L::KEY_FIRST } else { L::KEY_NEXT });
-        text.push(b'"');
-        value::text_in_json(ty, c.short_bytes()?, text)?;
-        text.push(b'"');
+        value::push_string(ty, c.short_bytes()?, text)?;
         if c.u8()? != 0 {
             break;
         }

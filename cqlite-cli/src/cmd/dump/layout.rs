@@ -93,8 +93,8 @@ parts! {
     CELL = ",\n          { \"name\" : ";
     CELL_DELETION = ", \"deletion_info\" : { \"marked_deleted\" : \"";
     CELL_DELETION_END = "\" } }";
-    PATH = ", \"path\" : [ \"";
-    PATH_END = "\" ]";
+    PATH = ", \"path\" : [ ";
+    PATH_END = " ]";
     VALUE = ", \"value\" : ";
     CELL_TOMBSTONE = ", \"deletion_info\" : { \"local_delete_time\" : \"";
     TIMESTAMP = ", \"tstamp\" : \"";

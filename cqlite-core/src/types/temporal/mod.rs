@@ -15,7 +15,7 @@ const MILLIS_PER_DAY: i64 = 86_400_000;
 pub(super) const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// Year, month and day of a count of days since 1970-01-01, in the calendar of ISO 8601.
-fn civil_from_days(days: i64) -> (i64, u8, u8) {
+pub fn civil_from_days(days: i64) -> (i64, u8, u8) {
     // Years from March on, in eras of 400 years that begin on 0000-03-01.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
