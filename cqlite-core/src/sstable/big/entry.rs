@@ -78,8 +78,8 @@ fn skip_unless(file: &[u8], at: usize, key: &[u8]) -> Result<Step, DecodeError> 
     let rest = rest
         .get(1 + first.leading_ones() as usize..)
         .ok_or(DecodeError::Eof)?;
-    let (promoted, size_len) = vint::read_unsigned(rest)?;
-    let after_size = file.len() - rest.len() + size_len;
+    let (promoted, rest) = vint::split_unsigned(rest)?;
+    let after_size = file.len() - rest.len();
     usize::try_from(promoted)
         .ok()
         .and_then(|n| after_size.checked_add(n))
