@@ -190,17 +190,18 @@ impl Member {
         reversed: bool,
     ) -> Result<Option<SliceReader<'a>>> {
         let sstable = &self.sstable;
-        let (position, row_index) = match sstable.lookup(key)? {
+        let (position, row_index, certain) = match sstable.lookup(key)? {
             Lookup::Absent => return Ok(None),
-            Lookup::At(located) => (located.data_position, located.row_index),
+            Lookup::At(at) => (at.data_position, at.row_index, at.key.is_some()),
             Lookup::NoIndex => match self.search(key)? {
-                Some(position) => (position, None),
+                Some(position) => (position, None, true),
                 None => return Ok(None),
             },
         };
         let request = SliceRequest {
             position,
             key: key.key,
+            certain,
             row_index,
             slices,
             reversed,

@@ -9,28 +9,27 @@ type Result<T> = std::result::Result<T, DecodeError>;
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
-    /// The end of `bytes` that is left. Kept as a slice, a read is bounded by one comparison.
-    rest: &'a [u8],
+    position: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of `bytes`.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, rest: bytes }
+        Cursor { bytes, position: 0 }
     }
 
     /// A cursor into `bytes` at `position`; beyond the end every read says `Eof`.
     #[inline]
     pub fn at(bytes: &'a [u8], position: usize) -> Self {
-        let rest = bytes.get(position..).unwrap_or_default();
-        Cursor { bytes, rest }
+        let position = position.min(bytes.len());
+        Cursor { bytes, position }
     }
 
     /// Bytes consumed since the start of the slice.
     #[inline]
     pub fn position(&self) -> usize {
-        self.bytes.len() - self.rest.len()
+        self.position
     }
 
     /// All bytes of the slice, consumed ones included.
@@ -42,26 +41,26 @@ impl<'a> Cursor<'a> {
     /// The bytes that are left.
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
-        self.rest
+        &self.bytes[self.position..]
     }
 
     /// How many bytes are left.
     #[inline]
     pub fn remaining(&self) -> usize {
-        self.rest.len()
+        self.bytes.len() - self.position
     }
 
     /// Whether nothing is left.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+        self.remaining() == 0
     }
 
     /// Takes `n` bytes.
     #[inline(always)]
     pub fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(n).ok_or(DecodeError::Eof)?;
-        self.rest = rest;
+        let taken = self.rest().get(..n).ok_or(DecodeError::Eof)?;
+        self.position += n;
         Ok(taken)
     }
 
@@ -73,16 +72,16 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Eof)?;
-        self.rest = rest;
+        let taken = self.rest().first_chunk::<N>().ok_or(DecodeError::Eof)?;
+        self.position += N;
         Ok(*taken)
     }
 
     /// One byte.
     #[inline(always)]
     pub fn u8(&mut self) -> Result<u8> {
-        let (&b, rest) = self.rest.split_first().ok_or(DecodeError::Eof)?;
-        self.rest = rest;
+        let b = *self.bytes.get(self.position).ok_or(DecodeError::Eof)?;
+        self.position += 1;
         Ok(b)
     }
 
@@ -140,8 +139,8 @@ impl<'a> Cursor<'a> {
     /// An unsigned vint.
     #[inline(always)]
     pub fn uvint(&mut self) -> Result<u64> {
-        let (value, rest) = vint::split_unsigned(self.rest)?;
-        self.rest = rest;
+        let (value, len) = vint::read_unsigned(self.rest())?;
+        self.position += len;
         Ok(value)
     }
 

@@ -172,12 +172,26 @@ fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
     unsafe { memmap2::Mmap::map(file) }
 }
 
+/// Whether `path` is a regular file: to open a pipe or a device may block, or have effects.
+///
+/// # Errors
+/// `InvalidInput` for anything else; `NotFound` and `Io` as the operating system says.
+pub(crate) fn check_regular(path: &Path) -> Result<std::fs::Metadata> {
+    let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+    if metadata.is_file() {
+        return Ok(metadata);
+    }
+    let what = match metadata.is_dir() {
+        true => "it is a directory, not a file",
+        false => "it is a pipe, socket or device, not a file",
+    };
+    Err(Error::invalid(what).in_file(path))
+}
+
 fn open_regular(path: &Path) -> Result<(File, u64)> {
+    check_regular(path)?;
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
-    if metadata.is_dir() {
-        return Err(Error::invalid("it is a directory, not a file").in_file(path));
-    }
     Ok((file, metadata.len()))
 }
 

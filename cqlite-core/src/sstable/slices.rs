@@ -7,11 +7,12 @@
 use super::data::{
     Decoded, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
+use super::descriptor::{Component, Descriptor};
 use super::index::{Block, Blocks, Clusterings, RowIndexRef};
 use crate::bytes::DecodeError;
 use crate::model::{
-    Bound, BoundKind, ClusteringRef, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
-    PartitionSource, RowBuf, RowRef, Slice, Span, StreamHeader, Unfiltered,
+    Bound, ClusteringRef, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource,
+    RowBuf, RowRef, Slice, Span, StreamHeader, Unfiltered,
 };
 use crate::{Error, Result};
 use std::cmp::Ordering;
@@ -22,8 +23,11 @@ use std::sync::Arc;
 pub struct SliceRequest<'a> {
     /// Position of the partition in the uncompressed Data.db.
     pub position: u64,
-    /// The key that it must have; another one there means that the partition is not in the SSTable.
+    /// The key that it must have.
     pub key: &'a [u8],
+    /// Whether what gave the position holds whole keys: then another key there is corrupt. Else it means that the
+    /// partition is not in the SSTable.
+    pub certain: bool,
     /// Its row index, if it has one.
     pub row_index: Option<RowIndexRef<'a>>,
     /// What to read, ascending in storage order and apart from each other.
@@ -188,6 +192,25 @@ impl<'a> SliceReader<'a> {
         Err(self.fail(e.into()))
     }
 
+    /// Names the index file, which lies beside Data.db, of an error of the row index.
+    #[cold]
+    fn fail_index(&self, e: Error) -> Error {
+        let e = e.in_partition(self.key());
+        let index = e.location().component.map(Component::parse);
+        match (index, Descriptor::parse(self.window.file().source().path())) {
+            (Some(component), Ok((descriptor, _))) => e.in_file(&descriptor.path(&component)),
+            _ => e,
+        }
+    }
+
+    #[cold]
+    fn wrong_key(&self) -> Error {
+        let e = Error::corrupt("the partition here has another key than the index says").advise(
+            "the index does not belong to Data.db: move it away, the data can be read without it",
+        );
+        self.fail(e.in_partition(self.request.key))
+    }
+
     fn key(&self) -> &[u8] {
         &self.head[2..2 + self.key_len]
     }
@@ -269,7 +292,7 @@ impl<'a> SliceReader<'a> {
                     self.edge(Edge::End),
                 )
                 .map(Some)
-                .map_err(|e| e.in_partition(self.key())),
+                .map_err(|e| self.fail_index(e)),
             None => Ok(None),
         }
     }
@@ -313,10 +336,19 @@ impl<'a> SliceReader<'a> {
                     return Ok(true);
                 }
             }
-            if self.give_until_end()? {
-                return Ok(true);
+            let (decoded, _, order) = self.peek(Edge::End)?;
+            if decoded == Decoded::End || order.is_gt() {
+                let open = self.open;
+                if !open.is_live() {
+                    self.make_bound(Edge::End, open);
+                }
+                self.slice = None;
+                if !open.is_live() {
+                    return Ok(true);
+                }
+                continue;
             }
-            if self.slice.is_none() && !self.open.is_live() {
+            if self.give()? {
                 return Ok(true);
             }
         }
@@ -335,56 +367,22 @@ impl<'a> SliceReader<'a> {
         Ok(())
     }
 
-    /// Goes on to the next row or marker of the slice that says anything. At the slice's end `false`, and the present
-    /// thing is its bound if a range tombstone is open there.
-    fn give_until_end(&mut self) -> Result<bool> {
-        loop {
-            let (decoded, len) = self.decode()?;
-            let at = self.position;
-            let bytes = self.window.bytes(at);
-            let (spans, kind) = match decoded {
-                Decoded::Row => (&self.row.clustering, BoundKind::Clustering),
-                _ => (&self.marker.values, self.marker.kind),
-            };
-            let clustering = ClusteringRef::new(bytes, spans);
-            let comparator = self.clusterings.comparator();
-            if decoded == Decoded::End
-                || comparator
-                    .compare_to_bound(clustering, kind, self.edge(Edge::End))
-                    .is_gt()
-            {
-                if !self.open.is_live() {
-                    self.make_bound(Edge::End, self.open);
-                }
-                self.slice = None;
-                return Ok(false);
-            }
-            if self.pass(decoded, len) {
-                return Ok(true);
-            }
-        }
-    }
-
     /// Makes the present thing what stands at the position, and goes past it. `false` for a row that says nothing.
     fn give(&mut self) -> Result<bool> {
         let (decoded, len) = self.decode()?;
-        Ok(self.pass(decoded, len))
-    }
-
-    fn pass(&mut self, decoded: Decoded, len: usize) -> bool {
         let at = self.position;
         self.position += len as u64;
         match decoded {
             Decoded::Marker => {
                 self.open = self.marker.open;
                 self.current = Current::Marker { at, len };
-                true
+                Ok(true)
             }
             Decoded::Row => {
                 self.current = Current::Row { at, len };
-                !self.row.is_empty()
+                Ok(!self.row.is_empty())
             }
-            Decoded::End => false,
+            Decoded::End => Ok(false),
         }
     }
 
@@ -425,7 +423,11 @@ impl<'a> SliceReader<'a> {
     fn load_block_before(&mut self) -> Result<bool> {
         loop {
             if let Some(blocks) = &mut self.blocks {
-                if let Some(block) = blocks.next_back()? {
+                let next = match blocks.next_back() {
+                    Ok(next) => next,
+                    Err(e) => return Err(self.fail_index(e)),
+                };
+                if let Some(block) = next {
                     let first = block.start <= blocks.first_start();
                     self.collect_block(block, first, false)?;
                     return Ok(true);
@@ -445,7 +447,8 @@ impl<'a> SliceReader<'a> {
                     open_deletion: DeletionTime::LIVE,
                 })),
             };
-            let last = match (blocks.next_back()?, &blocks) {
+            let last = blocks.next_back().map_err(|e| self.fail_index(e))?;
+            let last = match (last, &blocks) {
                 (Some(block), _) => block,
                 // Nothing lies in the slice, but a range tombstone may lie over it.
                 (None, BlocksBefore::Indexed(blocks)) => Block {
@@ -514,6 +517,9 @@ impl PartitionSource for SliceReader<'_> {
             match decode_partition_start(bytes, &self.layout, &mut self.static_row) {
                 Ok((start, len)) => {
                     if start.key != self.request.key {
+                        if self.request.certain {
+                            return Err(self.wrong_key());
+                        }
                         self.state = State::Done;
                         return Ok(false);
                     }

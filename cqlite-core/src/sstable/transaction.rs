@@ -11,7 +11,8 @@
 //! Records are matched by the names of files alone, so that a copied directory is read as the original was. For the
 //! same reason the files' times of change are not compared, as Cassandra does before it deletes them.
 
-use crate::{Error, Result};
+use crate::io::check_regular;
+use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -76,18 +77,18 @@ pub fn dead_files(log: &Path, names: &BTreeSet<String>) -> Result<Vec<String>> {
 }
 
 fn read(log: &Path, names: &BTreeSet<String>) -> Result<Vec<String>> {
-    let bytes = match std::fs::metadata(log) {
+    let bytes = match check_regular(log) {
         Ok(m) if m.len() > LOG_BYTES_MAX => {
             return Err(Error::corrupt("the transaction log is too long to be one"));
         }
-        Ok(_) => std::fs::read(log),
+        Ok(_) => std::fs::read(log).map_err(|e| Error::io(log, e)),
         Err(e) => Err(e),
     };
     let bytes = match bytes {
         Ok(bytes) => bytes,
         // A log is deleted last, once all that it lists is in order.
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io(log, e)),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e),
     };
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();

@@ -117,6 +117,9 @@ pub fn should_clear_local(context: &[u8]) -> bool {
 
 /// Appends the context with its local shards made remote, as Cassandra does on reading one that asks for it.
 pub fn clear_local(context: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if context.len() / SHARD_BYTES > i16::MAX as usize {
+        return Err(DecodeError::Invalid("a counter context of too many shards"));
+    }
     let mut writer = ContextWriter::new(out);
     for shard in shards(context)? {
         let kind = match shard.kind {
@@ -131,6 +134,10 @@ pub fn clear_local(context: &[u8], out: &mut Vec<u8>) -> Result<()> {
 
 /// Appends the context that holds, for each replica, what the two know best.
 pub fn merge(left: &[u8], right: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    // The header counts them in 16 bits.
+    if (left.len() + right.len()) / SHARD_BYTES > i16::MAX as usize {
+        return Err(DecodeError::Invalid("counter contexts of too many shards"));
+    }
     let (mut left, mut right) = (shards(left)?.peekable(), shards(right)?.peekable());
     let mut writer = ContextWriter::new(out);
     loop {

@@ -56,8 +56,11 @@ impl<'a> RowIndex<'a> {
             .checked_add_signed(cursor.svint()?)
             .filter(|root| *root < position)
             .ok_or(DecodeError::Invalid("a row index that follows its entry"))?;
+        // Every block has a node before the entry.
         let block_count = u32::try_from(cursor.uvint32()?)
-            .map_err(|_| DecodeError::Invalid("a negative count of blocks"))?;
+            .ok()
+            .filter(|count| u64::from(*count) <= position)
+            .ok_or(DecodeError::Invalid("a count of blocks that no file holds"))?;
         Ok(RowIndex {
             trie: Trie::new(file, root, COMPONENT),
             key,

@@ -50,6 +50,30 @@ impl Compressor {
     }
 }
 
+impl Compressor {
+    /// Most bytes that `stored` ones can stand for: what lengths are held against before memory is taken for them.
+    pub fn expanded_max(self, stored: u64) -> u64 {
+        let ratio = match self {
+            Compressor::Noop => 1,
+            // A copy of 64 bytes takes three.
+            Compressor::Snappy => 22,
+            // Each byte of a match's length adds up to 255.
+            Compressor::Lz4 => 255,
+            // A match of 258 bytes takes two bits.
+            Compressor::Deflate => 1032,
+            // A block that repeats one byte 128 KiB long takes four.
+            Compressor::Zstd => 32 * 1024,
+        };
+        stored.saturating_mul(ratio)
+    }
+}
+
+/// Most bytes that a chunk of `length` takes in Data.db: the most that a compressor makes of what it cannot compress
+/// (Snappy, a sixth and some more), and the checksum.
+fn stored_max(length: u32) -> u64 {
+    u64::from(length) + u64::from(length) / 4 + 128
+}
+
 /// A view of CompressionInfo.db. Offsets stay in the mapped file.
 #[derive(Debug)]
 pub struct CompressionInfo {
@@ -179,7 +203,8 @@ impl CompressionInfo {
             file_length
         };
         // Four bytes of checksum follow at least one byte of data.
-        if end > file_length || end.saturating_sub(start) < 5 {
+        let stored = end.saturating_sub(start);
+        if end > file_length || stored < 5 || stored > stored_max(self.chunk_length) {
             return Err(self.bad_range(i, start, end, file_length));
         }
         Ok((start, end))

@@ -439,7 +439,7 @@ fn covered_slice(c: &mut Cursor<'_>) -> Result<ClusteringRange> {
             Ok(CqlType::parse_marshal(t)?
                 .0
                 .fixed_length()
-                .map(|n| n as u32))
+                .and_then(|n| u32::try_from(n).ok()))
         })
         .collect::<Result<Vec<_>>>()?;
     let mut bound = || -> Result<Bound> {
