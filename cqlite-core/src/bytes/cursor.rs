@@ -9,27 +9,28 @@ type Result<T> = std::result::Result<T, DecodeError>;
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
-    position: usize,
+    /// The end of `bytes` that is left. Kept as a slice, a read is bounded by one comparison.
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the start of `bytes`.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, position: 0 }
+        Cursor { bytes, rest: bytes }
     }
 
     /// A cursor into `bytes` at `position`; beyond the end every read says `Eof`.
     #[inline]
     pub fn at(bytes: &'a [u8], position: usize) -> Self {
-        let position = position.min(bytes.len());
-        Cursor { bytes, position }
+        let rest = bytes.get(position..).unwrap_or_default();
+        Cursor { bytes, rest }
     }
 
     /// Bytes consumed since the start of the slice.
     #[inline]
     pub fn position(&self) -> usize {
-        self.position
+        self.bytes.len() - self.rest.len()
     }
 
     /// All bytes of the slice, consumed ones included.
@@ -41,26 +42,26 @@ impl<'a> Cursor<'a> {
     /// The bytes that are left.
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.position..]
+        self.rest
     }
 
     /// How many bytes are left.
     #[inline]
     pub fn remaining(&self) -> usize {
-        self.bytes.len() - self.position
+        self.rest.len()
     }
 
     /// Whether nothing is left.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.remaining() == 0
+        self.rest.is_empty()
     }
 
     /// Takes `n` bytes.
     #[inline(always)]
     pub fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let taken = self.rest().get(..n).ok_or(DecodeError::Eof)?;
-        self.position += n;
+        let (taken, rest) = self.rest.split_at_checked(n).ok_or(DecodeError::Eof)?;
+        self.rest = rest;
         Ok(taken)
     }
 
@@ -72,16 +73,16 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let taken = self.rest().first_chunk::<N>().ok_or(DecodeError::Eof)?;
-        self.position += N;
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Eof)?;
+        self.rest = rest;
         Ok(*taken)
     }
 
     /// One byte.
     #[inline(always)]
     pub fn u8(&mut self) -> Result<u8> {
-        let b = *self.bytes.get(self.position).ok_or(DecodeError::Eof)?;
-        self.position += 1;
+        let (&b, rest) = self.rest.split_first().ok_or(DecodeError::Eof)?;
+        self.rest = rest;
         Ok(b)
     }
 
@@ -139,8 +140,8 @@ impl<'a> Cursor<'a> {
     /// An unsigned vint.
     #[inline(always)]
     pub fn uvint(&mut self) -> Result<u64> {
-        let (value, len) = vint::read_unsigned(self.rest())?;
-        self.position += len;
+        let (value, rest) = vint::split_unsigned(self.rest)?;
+        self.rest = rest;
         Ok(value)
     }
 

@@ -4,36 +4,35 @@
 
 use crate::error::DecodeError;
 
-/// Decodes an unsigned vint at the start of `bytes`: the value and its length in bytes (1 to 9).
+/// Decodes an unsigned vint at the start of `bytes`: the value and what follows it.
 #[inline(always)]
-pub fn read_unsigned(bytes: &[u8]) -> Result<(u64, usize), DecodeError> {
-    match bytes.first() {
-        Some(&b) if b < 0x80 => Ok((b as u64, 1)),
-        Some(&b) => read_long(bytes, b),
+pub fn split_unsigned(bytes: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
+    match bytes.split_first() {
+        Some((&b, rest)) if b < 0x80 => Ok((b as u64, rest)),
+        Some((&b, rest)) => split_long(b, rest),
         None => Err(DecodeError::Eof),
     }
 }
 
 #[inline]
-fn read_long(bytes: &[u8], first: u8) -> Result<(u64, usize), DecodeError> {
-    let extra = first.leading_ones() as usize;
-    if let Some(window) = bytes.get(1..9) {
-        // Nine bytes are there: take eight at once and shift away those that belong to what follows.
-        let tail = u64::from_be_bytes(window.try_into().map_err(|_| DecodeError::Eof)?);
-        if extra == 8 {
-            return Ok((tail, 9));
-        }
+fn split_long(first: u8, bytes: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
+    let extra = first.leading_ones();
+    if let Some(window) = bytes.first_chunk::<8>()
+        && extra < 8
+    {
+        // Eight bytes are there: take them all and shift away those that belong to what follows.
+        let tail = u64::from_be_bytes(*window) >> (64 - 8 * extra);
         let head = (first as u64) & (0x7f >> extra);
-        return Ok((head << (8 * extra) | tail >> (64 - 8 * extra), extra + 1));
+        return Ok((head << (8 * extra) | tail, &bytes[extra as usize..]));
     }
-    let tail = bytes.get(1..=extra).ok_or(DecodeError::Eof)?;
-    let head = if extra == 8 {
-        0
-    } else {
-        (first as u64) & (0x7f >> extra)
+    let (tail, rest) = bytes
+        .split_at_checked(extra as usize)
+        .ok_or(DecodeError::Eof)?;
+    let head = match extra {
+        8 => 0,
+        _ => (first as u64) & (0x7f >> extra),
     };
-    let value = tail.iter().fold(head, |v, &b| v << 8 | b as u64);
-    Ok((value, extra + 1))
+    Ok((tail.iter().fold(head, |v, &b| v << 8 | b as u64), rest))
 }
 
 /// Undoes the zigzag of a signed vint.
@@ -87,10 +86,10 @@ mod tests {
             let mut out = Vec::new();
             write_unsigned(&mut out, v);
             assert_eq!(out, bytes);
-            assert_eq!(read_unsigned(&bytes), Ok((v, bytes.len())));
+            assert_eq!(split_unsigned(&bytes), Ok((v, &[][..])));
         }
-        assert_eq!(read_unsigned(&[]), Err(DecodeError::Eof));
-        assert_eq!(read_unsigned(&[0xc0, 0x40]), Err(DecodeError::Eof));
+        assert_eq!(split_unsigned(&[]), Err(DecodeError::Eof));
+        assert_eq!(split_unsigned(&[0xc0, 0x40]), Err(DecodeError::Eof));
     }
 
     proptest! {
@@ -102,7 +101,7 @@ mod tests {
             let len = out.len();
             prop_assert_eq!(len, unsigned_len(v));
             out.extend(std::iter::repeat_n(0xa5, behind));
-            prop_assert_eq!(read_unsigned(&out), Ok((v, len)));
+            prop_assert_eq!(split_unsigned(&out), Ok((v, &out[len..])));
             prop_assert_eq!(zigzag(unzigzag(v)), v);
         }
     }

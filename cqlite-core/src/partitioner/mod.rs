@@ -68,6 +68,17 @@ pub enum PartitionPosition<'a> {
     After(Token<'a>),
 }
 
+impl<'a> PartitionPosition<'a> {
+    /// The token that it is at.
+    #[inline]
+    pub fn token(&self) -> Token<'a> {
+        match self {
+            PartitionPosition::Key(key) => key.token,
+            PartitionPosition::Before(token) | PartitionPosition::After(token) => *token,
+        }
+    }
+}
+
 impl Partitioner {
     /// The partitioner of a class, named with its package or without. `key_type` is the partition key's in the header,
     /// which `LocalPartitioner` orders by.

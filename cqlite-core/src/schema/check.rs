@@ -50,10 +50,12 @@ impl TableSchema {
     }
 
     fn check_key(&self, header: &HeaderTypes) -> Result<()> {
-        let components = header.key.components();
+        // Keys are whole values, although the header of an index on a collection names the collection's own type.
+        let header_key = header.key.freeze();
+        let components = header_key.components();
         // A key of a single column may be a composite itself.
         let key = match &*self.partition_key {
-            [column] => is_value_compatible(&column.ty, &header.key),
+            [column] => is_value_compatible(&column.ty.freeze(), &header_key),
             columns => {
                 let mut pairs = columns.iter().zip(components);
                 columns.len() == components.len()

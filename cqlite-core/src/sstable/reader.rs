@@ -16,7 +16,6 @@ use crate::io::{Mapped, Source};
 use crate::model::StreamHeader;
 use crate::partitioner::{DecoratedKey, Partitioner};
 use crate::schema::ClusteringColumn;
-use crate::types::CqlType;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -137,8 +136,10 @@ impl SSTable {
             data = data.cached(cache.clone());
         }
         let partitioner = match &statistics.validation {
-            Some(validation) => partitioner_of(&validation.partitioner, &stream.key_type)
-                .map_err(|e| e.in_file(&descriptor.path(&Component::Statistics)))?,
+            Some(validation) => {
+                Partitioner::from_class_name(&validation.partitioner, &stream.key_type)
+                    .map_err(|e| e.in_file(&descriptor.path(&Component::Statistics)))?
+            }
             None => Partitioner::Murmur3,
         };
         Ok(Arc::new(SSTable {
@@ -370,22 +371,6 @@ fn missing_components(
         Format::Bti => [Component::Partitions, Component::Rows],
     });
     expected.difference(found).cloned().collect()
-}
-
-/// An index of the entries of a map has entries as keys, composites of key and value, and yet its header says that they
-/// are maps (`o.a.c.index.internal.composites.CollectionEntryIndex`).
-fn partitioner_of(class: &str, key_type: &CqlType) -> Result<Partitioner> {
-    match key_type {
-        CqlType::Map {
-            key,
-            value,
-            frozen: false,
-        } => {
-            let entry = [(**key).clone(), (**value).clone()];
-            Partitioner::from_class_name(class, &CqlType::Composite(entry.into()))
-        }
-        _ => Partitioner::from_class_name(class, key_type),
-    }
 }
 
 /// The columns of a serialization header. Names of key columns are not stored: these are made up.

@@ -11,8 +11,8 @@ use super::descriptor::{Component, Descriptor};
 use super::index::{Block, Blocks, Clusterings, RowIndexRef};
 use crate::bytes::DecodeError;
 use crate::model::{
-    Bound, ClusteringRef, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource,
-    RowBuf, RowRef, Slice, Span, StreamHeader, Unfiltered,
+    Bound, BoundKind, ClusteringRef, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
+    PartitionSource, RowBuf, RowRef, Slice, Span, StreamHeader, Unfiltered,
 };
 use crate::{Error, Result};
 use std::cmp::Ordering;
@@ -336,19 +336,10 @@ impl<'a> SliceReader<'a> {
                     return Ok(true);
                 }
             }
-            let (decoded, _, order) = self.peek(Edge::End)?;
-            if decoded == Decoded::End || order.is_gt() {
-                let open = self.open;
-                if !open.is_live() {
-                    self.make_bound(Edge::End, open);
-                }
-                self.slice = None;
-                if !open.is_live() {
-                    return Ok(true);
-                }
-                continue;
+            if self.give_until_end()? {
+                return Ok(true);
             }
-            if self.give()? {
+            if self.slice.is_none() && !self.open.is_live() {
                 return Ok(true);
             }
         }
@@ -367,22 +358,56 @@ impl<'a> SliceReader<'a> {
         Ok(())
     }
 
+    /// Goes on to the next row or marker of the slice that says anything. At the slice's end `false`, and the present
+    /// thing is its bound if a range tombstone is open there.
+    fn give_until_end(&mut self) -> Result<bool> {
+        loop {
+            let (decoded, len) = self.decode()?;
+            let at = self.position;
+            let bytes = self.window.bytes(at);
+            let (spans, kind) = match decoded {
+                Decoded::Row => (&self.row.clustering, BoundKind::Clustering),
+                _ => (&self.marker.values, self.marker.kind),
+            };
+            let clustering = ClusteringRef::new(bytes, spans);
+            let comparator = self.clusterings.comparator();
+            if decoded == Decoded::End
+                || comparator
+                    .compare_to_bound(clustering, kind, self.edge(Edge::End))
+                    .is_gt()
+            {
+                if !self.open.is_live() {
+                    self.make_bound(Edge::End, self.open);
+                }
+                self.slice = None;
+                return Ok(false);
+            }
+            if self.pass(decoded, len) {
+                return Ok(true);
+            }
+        }
+    }
+
     /// Makes the present thing what stands at the position, and goes past it. `false` for a row that says nothing.
     fn give(&mut self) -> Result<bool> {
         let (decoded, len) = self.decode()?;
+        Ok(self.pass(decoded, len))
+    }
+
+    fn pass(&mut self, decoded: Decoded, len: usize) -> bool {
         let at = self.position;
         self.position += len as u64;
         match decoded {
             Decoded::Marker => {
                 self.open = self.marker.open;
                 self.current = Current::Marker { at, len };
-                Ok(true)
+                true
             }
             Decoded::Row => {
                 self.current = Current::Row { at, len };
-                Ok(!self.row.is_empty())
+                !self.row.is_empty()
             }
-            Decoded::End => Ok(false),
+            Decoded::End => false,
         }
     }
 

@@ -70,7 +70,11 @@ fn skip_unless(file: &[u8], at: usize, key: &[u8]) -> Result<Step, DecodeError> 
     let (entry_key, rest) = rest
         .split_at_checked(u16::from_be_bytes(*len) as usize)
         .ok_or(DecodeError::Eof)?;
-    if entry_key == key {
+    // Keys that begin alike rarely end alike: most differ in their last bytes, which are compared without a call.
+    if entry_key.len() == key.len()
+        && entry_key.last_chunk::<8>() == key.last_chunk::<8>()
+        && entry_key == key
+    {
         return Ok(Step::Found);
     }
     // The leading ones of a vint's first byte count those that follow.
@@ -78,8 +82,8 @@ fn skip_unless(file: &[u8], at: usize, key: &[u8]) -> Result<Step, DecodeError> 
     let rest = rest
         .get(1 + first.leading_ones() as usize..)
         .ok_or(DecodeError::Eof)?;
-    let (promoted, size_len) = vint::read_unsigned(rest)?;
-    let after_size = file.len() - rest.len() + size_len;
+    let (promoted, rest) = vint::split_unsigned(rest)?;
+    let after_size = file.len() - rest.len();
     usize::try_from(promoted)
         .ok()
         .and_then(|n| after_size.checked_add(n))

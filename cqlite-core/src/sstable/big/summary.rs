@@ -8,7 +8,7 @@
 //! Authority: `o.a.c.io.sstable.indexsummary.IndexSummary`, `...format.big.IndexSummaryComponent`.
 
 use crate::bytes::{Cursor, DecodeError};
-use crate::partitioner::{PartitionPosition, Partitioner};
+use crate::partitioner::{PartitionPosition, Partitioner, Token};
 use crate::{Error, Result};
 
 const COMPONENT: &str = "Summary.db";
@@ -143,7 +143,7 @@ impl<'a> Summary<'a> {
         partitioner: &Partitioner,
         position: &PartitionPosition<'_>,
     ) -> Result<Option<usize>> {
-        let (mut low, mut high) = (0, self.count);
+        let (mut low, mut high) = self.narrow(partitioner, position)?;
         while low < high {
             let middle = low + (high - low) / 2;
             let (key, _) = self.entry(middle)?;
@@ -154,6 +154,42 @@ impl<'a> Summary<'a> {
             }
         }
         Ok(low.checked_sub(1))
+    }
+
+    /// Narrows the search to a few entries where tokens are hashes: these lie evenly, so that a token says about where
+    /// its entry is. Returns what `floor` may go on between.
+    fn narrow(
+        &self,
+        partitioner: &Partitioner,
+        position: &PartitionPosition<'_>,
+    ) -> Result<(usize, usize)> {
+        let (mut low, mut high) = (0, self.count);
+        let (Partitioner::Murmur3, Token::Long(wanted)) = (partitioner, position.token()) else {
+            return Ok((low, high));
+        };
+        let (mut low_token, mut high_token) = (i64::MIN, i64::MAX);
+        // Tokens that do not lie evenly end in the bisection.
+        for _ in 0..6 {
+            let width = high_token.wrapping_sub(low_token) as u64 as f64;
+            if high - low <= 4 || width <= 0.0 {
+                break;
+            }
+            let share = wanted.wrapping_sub(low_token) as u64 as f64 / width;
+            let guess = low + (share * (high - low) as f64) as usize;
+            let guess = guess.clamp(low, high - 1);
+            let (key, _) = self.entry(guess)?;
+            let Token::Long(token) = partitioner.token(key) else {
+                break;
+            };
+            if token > wanted {
+                (high, high_token) = (guess, token);
+            } else if token < wanted {
+                (low, low_token) = (guess + 1, token);
+            } else {
+                break;
+            }
+        }
+        Ok((low, high))
     }
 }
 

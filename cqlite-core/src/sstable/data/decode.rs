@@ -110,7 +110,8 @@ pub fn decode_unfiltered(
     if extended & EXTENDED_IS_STATIC != 0 {
         return Err(DecodeError::Invalid("a static row among the others"));
     }
-    row.clear();
+    row.is_static = false;
+    row.clustering.clear();
     read_values(
         &mut c,
         layout.clustering_fixed.len(),
@@ -231,7 +232,10 @@ fn decode_content(
     extended: u8,
     row: &mut RowBuf,
 ) -> Result<()> {
+    row.complex_deletions.clear();
+    row.cells.clear();
     c.uvint()?; // Length of what precedes: for reading backwards, which nobody does.
+    row.liveness = LivenessInfo::EMPTY;
     if flags & HAS_TIMESTAMP != 0 {
         let timestamp = read_timestamp(c, layout)?;
         let (mut ttl, mut expiration) = (0, NO_DELETION_TIME);
@@ -246,6 +250,7 @@ fn decode_content(
             local_expiration_time: expiration,
         };
     }
+    row.deletion = RowDeletion::LIVE;
     if flags & HAS_DELETION != 0 {
         row.deletion = RowDeletion {
             time: read_delta_deletion(c, layout)?,
@@ -371,6 +376,22 @@ fn decode_cell(
     row: &mut RowBuf,
 ) -> Result<()> {
     let flags = c.u8()?;
+    // What an INSERT without TTL writes, and so nearly every cell there is.
+    if flags == CELL_USE_ROW_TIMESTAMP && columns.plain && !column.complex {
+        let len = match column.fixed {
+            VARIABLE => c.uvint()?,
+            fixed => u64::from(fixed),
+        };
+        row.cells.push(CellSpan {
+            column: column.target,
+            ttl: 0,
+            timestamp: row.liveness.timestamp,
+            local_deletion_time: NO_DELETION_TIME,
+            path: Span::NULL,
+            value: read_span(c, len)?,
+        });
+        return Ok(());
+    }
     let timestamp = if flags & CELL_USE_ROW_TIMESTAMP != 0 {
         row.liveness.timestamp
     } else {

@@ -6,11 +6,15 @@
 use crate::io::{Mapped, Source};
 use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
 use crate::{Error, Result};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Length of the pieces that an uncompressed file without CRC.db is read in.
 const PLAIN_CHUNK_BYTES: u32 = 65_536;
+
+/// Largest buffer, and most of them, that an SSTable keeps for later point reads.
+const SPARE_BYTES_MAX: usize = 256 * 1024;
+const SPARES_MAX: usize = 4;
 
 /// Decompressed chunks shared by every reader that is given the cache, within a budget of bytes.
 ///
@@ -111,6 +115,10 @@ pub struct DataFile {
     cache: Option<Arc<ChunkCache>>,
     /// Tells this file from others in the cache.
     identity: u64,
+    /// The whole file, for point reads; `None` where it cannot be mapped.
+    map: OnceLock<Option<Mapped>>,
+    /// Memory of windows that are no more.
+    spare: Mutex<Vec<(Buffer, Scratch)>>,
 }
 
 #[derive(Debug)]
@@ -167,6 +175,8 @@ impl DataFile {
             verify: true,
             cache: None,
             identity: NEXT.fetch_add(1, Ordering::Relaxed),
+            map: OnceLock::new(),
+            spare: Mutex::new(Vec::new()),
         }
     }
 
@@ -232,7 +242,7 @@ impl DataFile {
         length.min(self.len().saturating_sub(i.saturating_mul(length))) as usize
     }
 
-    /// Reads chunks `first..first + count` behind what `out` holds already. `scratch` is for compressed bytes.
+    /// Reads chunks `first..first + count` behind what `out` holds already.
     ///
     /// # Errors
     /// `Corrupt`, naming the chunk, when a checksum or a compressed stream is wrong; `out` then ends before that chunk.
@@ -260,19 +270,15 @@ impl DataFile {
                     }
                     let mut compressed = std::mem::take(&mut scratch.compressed);
                     compressed.truncate(0);
-                    let mut read = self
+                    let result = self
                         .source
-                        .read_exact_at(start, compressed.grow((end - start) as usize));
-                    for i in i..next {
-                        read = read.and_then(|()| {
-                            let (s, e) = info.chunk_range(i, self.source.len())?;
-                            let stored = s.saturating_sub(start) as usize..(e - start) as usize;
-                            self.decompress(info, i, &compressed.bytes()[stored], out, scratch)
-                                .map_err(|e| self.in_chunk(e, i))
+                        .read_exact_at(start, compressed.grow((end - start) as usize))
+                        .and_then(|()| {
+                            let stored = compressed.bytes();
+                            self.decompress_run(info, i..next, start, stored, out, scratch)
                         });
-                    }
                     scratch.compressed = compressed;
-                    read?;
+                    result?;
                     i = next;
                 }
             }
@@ -304,6 +310,62 @@ impl DataFile {
         Ok(())
     }
 
+    /// Expands chunks whose stored bytes, one behind the other from `start` of the file on, are `stored`.
+    fn decompress_run(
+        &self,
+        info: &CompressionInfo,
+        chunks: std::ops::Range<u64>,
+        start: u64,
+        stored: &[u8],
+        out: &mut Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        for i in chunks {
+            let (from, to) = info.chunk_range(i, self.source.len())?;
+            let range = from.saturating_sub(start) as usize..to.saturating_sub(start) as usize;
+            let stored = stored.get(range).unwrap_or_default();
+            self.decompress(info, i, stored, out, scratch)
+                .map_err(|e| self.in_chunk(e, i))?;
+        }
+        Ok(())
+    }
+
+    /// Reads one chunk behind what `out` holds already, out of the mapped file: a random read so costs no system call.
+    pub(super) fn read_mapped(
+        &self,
+        i: u64,
+        out: &mut Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let map = self
+            .map
+            .get_or_init(|| Mapped::open(self.source.path()).ok());
+        if let (Chunks::Compressed(info), Some(map)) = (&self.layout, map) {
+            let (start, end) = info.chunk_range(i, self.source.len())?;
+            if let Some(stored) = map.get(start as usize..end as usize) {
+                return self.decompress_run(info, i..i + 1, start, stored, out, scratch);
+            }
+        }
+        self.read_chunks(i, 1, out, scratch)
+    }
+
+    /// Memory for a window, used before if possible.
+    pub(super) fn take_spare(&self) -> (Buffer, Scratch) {
+        let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
+        spare.unwrap_or_default()
+    }
+
+    /// Gives memory back for later windows.
+    pub(super) fn give_spare(&self, mut buffer: Buffer, scratch: Scratch) {
+        buffer.truncate(0);
+        if buffer.memory.len() <= SPARE_BYTES_MAX
+            && let Ok(mut spare) = self.spare.lock()
+            && spare.len() < SPARES_MAX
+        {
+            spare.push((buffer, scratch));
+        }
+    }
+
     /// One chunk, from the cache if there is one.
     pub(super) fn cached_chunk(&self, i: u64, scratch: &mut Scratch) -> Result<Option<Arc<[u8]>>> {
         let Some(cache) = &self.cache else {
@@ -313,7 +375,7 @@ impl DataFile {
             return Ok(Some(chunk));
         }
         let mut bytes = Buffer::default();
-        self.read_chunks(i, 1, &mut bytes, scratch)?;
+        self.read_mapped(i, &mut bytes, scratch)?;
         let chunk: Arc<[u8]> = bytes.bytes().into();
         cache.chunks.insert((self.identity, i), chunk.clone());
         Ok(Some(chunk))

@@ -40,6 +40,8 @@ pub(super) struct ColumnsLayout {
     pub unsorted: bool,
     /// Some column was dropped: timestamps must be compared.
     pub has_dropped: bool,
+    /// Every cell is kept.
+    pub plain: bool,
 }
 
 /// How the rows of one SSTable are decoded into one stream.
@@ -158,6 +160,9 @@ fn columns(
     Ok(ColumnsLayout {
         unsorted: !kept().zip(kept().skip(1)).all(|(a, b)| a < b),
         has_dropped: targets.iter().any(|t| t.dropped_at.is_some()),
+        plain: targets
+            .iter()
+            .all(|t| t.index.is_some() && t.dropped_at.is_none()),
         columns,
     })
 }

@@ -39,13 +39,17 @@ enum Bytes {
 impl Window {
     /// An empty window.
     pub fn new(file: Arc<DataFile>, fetch: Fetch) -> Self {
+        let (buffer, scratch) = match fetch {
+            Fetch::Point => file.take_spare(),
+            Fetch::Scan => Default::default(),
+        };
         Window {
             file,
             fetch,
             start: 0,
             hold: u64::MAX,
-            bytes: Bytes::Own(Buffer::default()),
-            scratch: Scratch::default(),
+            bytes: Bytes::Own(buffer),
+            scratch,
         }
     }
 
@@ -120,7 +124,7 @@ impl Window {
             for i in first..first + count {
                 match self.file.cached_chunk(i, &mut self.scratch)? {
                     Some(chunk) => own.extend_from_slice(&chunk),
-                    None => self.file.read_chunks(i, 1, own, &mut self.scratch)?,
+                    None => self.file.read_mapped(i, own, &mut self.scratch)?,
                 }
             }
             return Ok(());
@@ -154,17 +158,31 @@ impl Window {
             Bytes::Shared(_) => Buffer::default(),
         };
         own.truncate(0);
-        let result = self.file.read_chunks(
-            chunk,
-            self.step().div_ceil(chunk_length),
-            &mut own,
-            &mut self.scratch,
-        );
+        let result = match self.fetch {
+            Fetch::Point => self.file.read_mapped(chunk, &mut own, &mut self.scratch),
+            Fetch::Scan => {
+                let count = self.step().div_ceil(chunk_length);
+                self.file
+                    .read_chunks(chunk, count, &mut own, &mut self.scratch)
+            }
+        };
         self.start = chunk * chunk_length;
         self.bytes = Bytes::Own(own);
         if !self.bytes(position).is_empty() {
             return Ok(true);
         }
         result.map(|()| false)
+    }
+}
+
+/// Point reads come by the thousand: their memory goes back to the file.
+impl Drop for Window {
+    fn drop(&mut self) {
+        if self.fetch == Fetch::Point
+            && let Bytes::Own(buffer) = &mut self.bytes
+        {
+            let (buffer, scratch) = (std::mem::take(buffer), std::mem::take(&mut self.scratch));
+            self.file.give_spare(buffer, scratch);
+        }
     }
 }

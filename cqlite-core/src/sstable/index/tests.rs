@@ -41,8 +41,13 @@ fn golden() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden");
     collect(&root, &mut found);
-    // Its rows cannot be told without its schema.
-    found.retain(|path| !path.to_string_lossy().contains("frozen_udt"));
+    // The rows of the first cannot be told without its schema; transactions that were cut off leave halves behind.
+    let unread = ["frozen_udt", "/transaction_"];
+    found.retain(|path| {
+        !unread
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part))
+    });
     found.sort();
     found
 }
