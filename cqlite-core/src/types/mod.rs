@@ -16,6 +16,7 @@ mod parse_cql;
 mod parts;
 mod temporal;
 mod text;
+mod validate;
 
 pub use comparable::write_comparable_clustering;
 pub use decimal::write_i64;

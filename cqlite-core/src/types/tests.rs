@@ -125,6 +125,10 @@ fn answer(fields: &[&str]) -> Result<String, crate::Error> {
             parse(ty)?.0.write_cql_literal(&unhex(value), &mut out)?;
             String::from_utf8(out).unwrap()
         }
+        ["val", ty, value] => {
+            parse(ty)?.0.validate(&unhex(value))?;
+            "ok".into()
+        }
         _ => panic!("unknown test {fields:?}"),
     })
 }
@@ -192,6 +196,42 @@ fn errors_of_cql_types_name_their_place() {
 #[test]
 fn texts_are_cassandras() {
     check(include_str!("testdata/text.tsv"));
+}
+
+#[test]
+fn values_are_valid_where_cassandras_are() {
+    check(include_str!("testdata/validate.tsv"));
+}
+
+#[test]
+fn cells_are_checked_by_path_and_value() {
+    let valid = |name: &str, path: Option<&str>, value: Option<&str>| {
+        let (ty, _) = CqlType::parse_marshal(name).unwrap();
+        let (path, value) = (path.map(unhex), value.map(unhex));
+        ty.validate_cell(path.as_deref(), value.as_deref()).is_ok()
+    };
+    let (int, timeuuid) = (Some("00000001"), Some("00000000000010008000000000000000"));
+    assert!(valid("ListType(Int32Type)", timeuuid, int));
+    assert!(valid("ListType(Int32Type)", timeuuid, None));
+    assert!(!valid("ListType(Int32Type)", int, int));
+    assert!(!valid("ListType(Int32Type)", None, int));
+    assert!(valid("SetType(Int32Type)", int, Some("")));
+    assert!(!valid("SetType(Int32Type)", int, int));
+    assert!(valid("MapType(Int32Type,UTF8Type)", int, Some("61")));
+    assert!(!valid(
+        "MapType(Int32Type,UTF8Type)",
+        Some("61"),
+        Some("61")
+    ));
+    let udt = "UserType(ks,61,62:Int32Type,63:ByteType)";
+    assert!(valid(udt, Some("0001"), Some("01")));
+    assert!(!valid(udt, Some("0001"), int));
+    assert!(!valid(udt, Some("0002"), int));
+    assert!(!valid("Int32Type", int, int));
+    assert!(valid("Int32Type", None, int));
+    assert!(!valid("CounterColumnType", None, Some("000000")));
+    let shard = format!("00018000{}", "00".repeat(32));
+    assert!(valid("CounterColumnType", None, Some(&shard)));
 }
 
 /// Values that Cassandra has no text for, or a wrong one.
