@@ -7,6 +7,7 @@ mod compare;
 pub mod counter;
 mod decimal;
 mod float;
+mod from_text;
 mod hex;
 mod inet;
 mod json;
@@ -21,7 +22,7 @@ mod validate;
 pub use comparable::write_comparable_clustering;
 pub use decimal::write_i64;
 pub use json::{write_json_name, write_json_string};
-pub use literal::Literal;
+pub use literal::{Evaluate, Literal};
 pub use marshal::write_identifier;
 pub use parse_cql::ResolveUserType;
 pub use temporal::civil_from_days;
@@ -224,6 +225,27 @@ impl CqlType {
                 *frozen && definition.fields.iter().all(|(_, t)| t.is_frozen())
             }
             _ => true,
+        }
+    }
+
+    /// Whether a value of no bytes says something, as that of a text does; in other types it is as good as null.
+    ///
+    /// Authority: `TypeSerializer.isNull`.
+    pub(crate) fn has_empty_value(&self) -> bool {
+        match self {
+            CqlType::Reversed(base) => base.has_empty_value(),
+            _ => matches!(
+                self,
+                CqlType::Text
+                    | CqlType::Ascii
+                    | CqlType::Blob
+                    | CqlType::Composite(_)
+                    | CqlType::DynamicComposite(_)
+                    | CqlType::Tuple(_)
+                    | CqlType::Udt { .. }
+                    | CqlType::Vector { .. }
+                    | CqlType::Custom(_)
+            ),
         }
     }
 
