@@ -333,7 +333,8 @@ fn bits_of_5_pow(n: i32, more: i32) -> i32 {
     }
 }
 
-/// The exponent of ten of `fraction * 2^(exponent - 52)`, or one too much.
+/// The exponent of ten of `fraction * 2^(exponent - 52)`, or one too much. The constants are Java's, with all their digits.
+#[allow(clippy::approx_constant)]
 fn estimate_exponent(fraction: u64, exponent: i32) -> i32 {
     let one_to_two = f64::from_bits(1023 << 52 | fraction & ((1 << 52) - 1));
     let log = (one_to_two - 1.5) * 0.289529654 + 0.176091259 + exponent as f64 * 0.301029995663981;

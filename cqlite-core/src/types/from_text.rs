@@ -60,7 +60,12 @@ impl CqlType {
             }
             CqlType::DynamicComposite(aliases) => {
                 return composite(text, now, |_, part, out| {
-                    let (name, rest) = part.split_once('@').unwrap_or((part, ""));
+                    let mut pieces = part.trim_end_matches('@').split('@');
+                    let (name, rest) = (pieces.next()?, pieces.next().unwrap_or_default());
+                    let only_at_signs = name.is_empty() && part.starts_with('@') && rest.is_empty();
+                    if only_at_signs || pieces.next().is_some() {
+                        return None;
+                    }
                     let alias = match name.as_bytes() {
                         [alias] => comparator(aliases, Comparator::Alias(*alias)),
                         _ => None,
@@ -73,7 +78,8 @@ impl CqlType {
                         None => {
                             out.extend(u16::try_from(name.len()).ok()?.to_be_bytes());
                             out.extend_from_slice(name.as_bytes());
-                            comparator(aliases, Comparator::Name(name.as_bytes()))?
+                            comparator(aliases, Comparator::Name(name.as_bytes()))
+                                .filter(|ty| !matches!(ty, CqlType::Custom(_)))?
                         }
                     };
                     Some((ty, rest.to_owned()))
@@ -188,7 +194,10 @@ fn composite(
 ) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for (i, part) in split(text).into_iter().enumerate() {
-        if let ("!" | "_", Some(end)) = (part, out.last_mut()) {
+        if matches!(part, "!" | "_") {
+            let end = out
+                .last_mut()
+                .ok_or_else(|| Error::invalid("a bound of no components"))?;
             *end = if part == "!" { 1 } else { 0xff };
             break;
         }

@@ -42,7 +42,7 @@ pub enum Literal {
     Map(Vec<(Literal, Literal)>),
     /// `{name: b}` whose keys are identifiers (without quotes): a value of a user-defined type.
     Udt(Vec<(String, Literal)>),
-    /// `(a, b)`.
+    /// `(a, b)`: a tuple, or a term in parentheses.
     Tuple(Vec<Literal>),
     /// `name(a, b)`, for example `now()` or `blobAsInt(0x00)`.
     FunctionCall {
@@ -107,7 +107,7 @@ impl Literal {
             Literal::Udt(fields) => receiver.user_type(fields).map(Some),
             // A lone term in parentheses is that term, unless a tuple is wanted.
             Literal::Tuple(elements) => match (&elements[..], ty) {
-                ([term], _) if !matches!(ty, CqlType::Tuple(_)) => {
+                ([term], _) if !matches!(ty, CqlType::Tuple(_) | CqlType::Udt { .. }) => {
                     term.to_bytes_with(ty, now, evaluate)
                 }
                 _ => receiver.tuple(elements).map(Some),
@@ -205,6 +205,10 @@ impl Receiver<'_> {
         }
         match (literal, self.ty) {
             (Literal::Blob(bytes), _) => Ok(bytes.clone()),
+            // Also where the type could hold it.
+            (Literal::Float(_), _) if text.parse().is_ok_and(f64::is_infinite) => Err(
+                Error::invalid(format!("the number {text} is out of the range of doubles")),
+            ),
             (_, CqlType::Counter) => CqlType::BigInt.parse_text(&text, Some(self.now)),
             _ => self.ty.parse_text(&text, Some(self.now)),
         }
@@ -326,8 +330,10 @@ impl Receiver<'_> {
     }
 
     fn tuple(&self, elements: &[Literal]) -> Result<Vec<u8>> {
-        let CqlType::Tuple(types) = self.ty else {
-            return Err(self.mismatch("tuple"));
+        let types: Vec<&CqlType> = match self.ty {
+            CqlType::Tuple(types) => types.iter().collect(),
+            CqlType::Udt { definition, .. } => definition.fields.iter().map(|(_, t)| t).collect(),
+            _ => return Err(self.mismatch("tuple")),
         };
         if elements.len() > types.len() {
             return Err(Error::invalid(format!(
@@ -338,7 +344,7 @@ impl Receiver<'_> {
             )));
         }
         let mut out = Vec::new();
-        for (literal, ty) in elements.iter().zip(types.iter()) {
+        for (literal, ty) in elements.iter().zip(types) {
             write_sized(self.part(literal, ty)?.as_deref(), &mut out)?;
         }
         Ok(out)

@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.db.marshal.TypeParser`, `toString` of the types, `o.a.c.cql3.CQL3Type`.
 
 use super::{CqlType, UserType, hex};
+use crate::cql::quote_name;
 use crate::limits::TYPE_DEPTH_MAX;
 use crate::{Error, Result};
 use std::fmt::Write;
@@ -191,7 +192,7 @@ impl CqlType {
                 write_cql_list(out, "tuple", types.iter());
                 out.push('>');
             }
-            CqlType::Udt { definition, .. } => write_identifier(out, &definition.name),
+            CqlType::Udt { definition, .. } => out.push_str(&quote_name(&definition.name)),
             CqlType::Vector { element, dimension } => {
                 out.push_str("vector<");
                 element.write_cql(out);
@@ -245,85 +246,6 @@ fn write_cql_list<'a>(out: &mut String, name: &str, types: impl IntoIterator<Ite
 fn write_hex(out: &mut String, bytes: &[u8]) {
     for b in bytes {
         let _ = write!(out, "{b:02x}");
-    }
-}
-
-/// Words that an identifier without quotes cannot be. Authority: `o.a.c.cql3.ReservedKeywords`.
-const RESERVED: [&str; 57] = [
-    "add",
-    "allow",
-    "alter",
-    "and",
-    "apply",
-    "asc",
-    "authorize",
-    "batch",
-    "begin",
-    "by",
-    "columnfamily",
-    "create",
-    "delete",
-    "desc",
-    "describe",
-    "drop",
-    "entries",
-    "execute",
-    "from",
-    "full",
-    "grant",
-    "if",
-    "in",
-    "index",
-    "infinity",
-    "insert",
-    "into",
-    "is",
-    "keyspace",
-    "limit",
-    "materialized",
-    "modify",
-    "nan",
-    "norecursive",
-    "not",
-    "null",
-    "of",
-    "on",
-    "or",
-    "order",
-    "primary",
-    "rename",
-    "revoke",
-    "schema",
-    "select",
-    "set",
-    "table",
-    "to",
-    "token",
-    "truncate",
-    "unlogged",
-    "update",
-    "use",
-    "using",
-    "view",
-    "where",
-    "with",
-];
-
-/// Appends a CQL identifier, in double quotes where it would not read back as itself.
-///
-/// Authority: `o.a.c.cql3.ColumnIdentifier.maybeQuote`.
-pub fn write_identifier(out: &mut String, name: &str) {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && !RESERVED.contains(&name);
-    if plain {
-        out.push_str(name);
-    } else {
-        out.push('"');
-        out.push_str(&name.replace('"', "\"\""));
-        out.push('"');
     }
 }
 

@@ -129,6 +129,19 @@ fn answer(fields: &[&str]) -> Result<String, crate::Error> {
             parse(ty)?.0.validate(&unhex(value))?;
             "ok".into()
         }
+        ["from", ty, text] => {
+            let text = String::from_utf8(unhex(text)).unwrap();
+            to_hex(&parse(ty)?.0.from_text(&text)?)
+        }
+        ["lit", ty, text] => {
+            let text = String::from_utf8(unhex(text)).unwrap();
+            let select = crate::cql::parse_select(&format!("SELECT * FROM t WHERE c = {text}"))?;
+            let crate::cql::ast::Relation::Column { value, .. } = &select.relations[0] else {
+                panic!("{text} is no constant");
+            };
+            let bytes = value.to_literal()?.to_bytes(&parse(ty)?.0, 0)?;
+            bytes.map_or("null".into(), |bytes| to_hex(&bytes))
+        }
         _ => panic!("unknown test {fields:?}"),
     })
 }
@@ -232,6 +245,73 @@ fn cells_are_checked_by_path_and_value() {
     assert!(!valid("CounterColumnType", None, Some("000000")));
     let shard = format!("00018000{}", "00".repeat(32));
     assert!(valid("CounterColumnType", None, Some(&shard)));
+}
+
+#[test]
+fn literals_have_cassandras_values() {
+    check(include_str!("testdata/literal.tsv"));
+}
+
+#[test]
+fn literals_of_another_type_are_refused_by_its_name() {
+    let list = CqlType::List {
+        element: Arc::new(CqlType::Int),
+        frozen: false,
+    };
+    let int = |n: &str| Literal::Integer(n.into());
+    for (literal, ty, message) in [
+        (
+            Literal::Text("a".into()),
+            &CqlType::Int,
+            "Invalid STRING constant (a) for a value of type int",
+        ),
+        (
+            int("2147483648"),
+            &CqlType::Int,
+            "Unable to make int from '2147483648'",
+        ),
+        (
+            int("1"),
+            &list,
+            "Invalid INTEGER constant (1) for a value of type list<int>",
+        ),
+        (
+            Literal::Map(vec![(int("1"), int("1"))]),
+            &list,
+            "Invalid map literal for a value of type list<int>",
+        ),
+        (
+            Literal::List(vec![int("1"), Literal::Null]),
+            &list,
+            "null is not supported inside collections",
+        ),
+        (
+            Literal::Null,
+            &CqlType::Counter,
+            "Invalid null value for counter increment/decrement",
+        ),
+    ] {
+        let e = literal.to_bytes(ty, 0).unwrap_err();
+        assert_eq!(e.kind(), crate::ErrorKind::InvalidInput);
+        assert_eq!(e.message(), message);
+    }
+    let now = Literal::FunctionCall {
+        name: "now".into(),
+        args: Vec::new(),
+    };
+    let e = now.to_bytes(&CqlType::TimeUuid, 0).unwrap_err();
+    assert_eq!(e.kind(), crate::ErrorKind::Unsupported);
+    let evaluated = Literal::List(vec![now]).to_bytes_with(&list, 0, &|name, args, ty| {
+        assert_eq!((name, args.len(), ty), ("now", 0, &CqlType::Int));
+        Ok(Some(vec![0, 0, 0, 7]))
+    });
+    assert_eq!(
+        to_hex(&evaluated.unwrap().unwrap()),
+        "000000010000000400000007"
+    );
+    let now = Literal::Text("NOW".into()).to_bytes(&CqlType::Timestamp, 5);
+    assert_eq!(now.unwrap().unwrap(), [0, 0, 0, 0, 0, 0, 0, 5]);
+    assert!(CqlType::Timestamp.from_text("now").is_err());
 }
 
 /// Values that Cassandra has no text for, or a wrong one.

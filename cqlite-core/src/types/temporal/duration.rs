@@ -132,7 +132,7 @@ impl Builder {
         let n: i64 = n
             .parse()
             .map_err(|_| Error::invalid(format!("a duration of {n} {name}")))?;
-        if unit + 1 <= self.after {
+        if unit < self.after {
             let last = UNITS[self.after - 1].0;
             return Err(Error::invalid(if unit + 1 == self.after {
                 format!("Invalid duration. The {name} are specified multiple times")

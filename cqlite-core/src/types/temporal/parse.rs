@@ -1,8 +1,8 @@
 //! Texts of dates, timestamps and times of day, as Cassandra's literals take them.
 //!
-//! Zones are `Z`, offsets, and `UTC`, `GMT` or `UT` with an offset or without. Cassandra also takes names of regions and
-//! their abbreviations, which need a database of zones that this library does not have. Texts without a zone are in
-//! Cassandra those of the server's zone, here UTC.
+//! Zones are offsets and names of UTC. Cassandra also takes names of regions and their abbreviations, which need a
+//! database of zones that this library does not have. Texts without a zone are in Cassandra those of the server's zone,
+//! here UTC.
 
 use super::{MILLIS_PER_DAY, NANOS_PER_DAY, days_from_civil};
 use crate::{Error, Result};
@@ -130,7 +130,7 @@ fn date_time(text: &str) -> Option<i64> {
     let time = ((hour * 60 + minute) * 60 + second) * 1000 + millis;
     let offset = match p.rest {
         "" => 0,
-        zone => zone_offset(zone, true)?,
+        text => zone(text)?,
     };
     instant(days, time, offset)
 }
@@ -140,7 +140,7 @@ fn zoned_date(text: &str) -> Option<i64> {
     let mut p = Scanner { rest: text };
     let year = p.year().filter(|y| *y > 0)?;
     let days = p.month_and_day(year, true)?;
-    instant(days, 0, zone_offset(p.rest, true)?)
+    instant(days, 0, zone(p.rest)?)
 }
 
 /// `yyyy-MM-dd` and an offset or none.
@@ -148,8 +148,8 @@ fn local_date(text: &str) -> Option<i64> {
     let mut p = Scanner { rest: text };
     let days = p.iso_date(true)?;
     let offset = match p.rest {
-        "" => 0,
-        zone => zone_offset(zone, false)?,
+        "" | "Z" | "z" => 0,
+        text => offset(text, false)?,
     };
     instant(days, 0, offset)
 }
@@ -177,29 +177,45 @@ fn date(year: i64, month: i64, day: i64, lenient: bool) -> Option<i64> {
     Some(days_from_civil(year, month, day.min(last)))
 }
 
-/// Seconds that a zone is ahead of UTC. `named` lets names and a blank before it in.
-fn zone_offset(text: &str, named: bool) -> Option<i64> {
-    let zone = match text.strip_prefix(' ') {
-        Some(zone) if named => zone,
-        _ => text,
+/// Names of UTC. The first three may have an offset behind them.
+const UTC: [&str; 17] = [
+    "UTC",
+    "GMT",
+    "UT",
+    "GMT0",
+    "UCT",
+    "Zulu",
+    "Greenwich",
+    "Universal",
+    "Etc/UTC",
+    "Etc/GMT",
+    "Etc/GMT0",
+    "Etc/UCT",
+    "Etc/Zulu",
+    "Etc/Greenwich",
+    "Etc/Universal",
+    "Coordinated Universal Time",
+    "Greenwich Mean Time",
+];
+
+/// Seconds that a zone behind a time is ahead of UTC: an offset, or a blank and an offset or a name.
+fn zone(text: &str) -> Option<i64> {
+    let Some(text) = text.strip_prefix(' ') else {
+        return offset(text, true);
     };
-    if named && text.starts_with(' ') {
-        let upper = zone.to_ascii_uppercase();
-        for name in ["UTC", "GMT", "UT"] {
-            if let Some(rest) = upper.strip_prefix(name) {
-                return match rest {
-                    "" => Some(0),
-                    _ => offset(rest).filter(|_| !rest.starts_with('Z')),
-                };
-            }
-        }
+    if UTC.contains(&text) {
+        return Some(0);
     }
-    offset(zone)
+    let named = UTC[..3].iter().find_map(|name| text.strip_prefix(name));
+    match named {
+        Some(text) => offset(text, false),
+        None => offset(text, true).or_else(|| offset(text, false)),
+    }
 }
 
-/// `Z`, `+hh`, `+hhmm` or `+hh:mm`, up to 18 hours.
-fn offset(text: &str) -> Option<i64> {
-    if text == "Z" {
+/// `+hh:mm` with `:ss` behind it or not, up to 18 hours. The `short` forms are `Z`, `+hh`, `+hhmm` and `+hh:mm`.
+fn offset(text: &str, short: bool) -> Option<i64> {
+    if text == "Z" && short {
         return Some(0);
     }
     let (sign, digits) = match text.split_at_checked(1)? {
@@ -209,14 +225,20 @@ fn offset(text: &str) -> Option<i64> {
     };
     let mut p = Scanner { rest: digits };
     let hours = p.number(2, 2)?;
-    let minutes = if p.rest.is_empty() {
-        0
-    } else {
-        p.accept(":");
-        p.number(2, 2)?
-    };
-    let seconds = hours * 3600 + minutes * 60;
-    (p.rest.is_empty() && minutes < 60 && seconds <= 18 * 3600).then_some(sign * seconds)
+    let (mut minutes, mut seconds) = (0, 0);
+    if p.accept(":") {
+        minutes = p.number(2, 2)?;
+        if !short && p.accept(":") {
+            seconds = p.number(2, 2)?;
+        }
+    } else if !short {
+        return None;
+    } else if !p.rest.is_empty() {
+        minutes = p.number(2, 2)?;
+    }
+    let total = hours * 3600 + minutes * 60 + seconds;
+    let in_range = minutes < 60 && seconds < 60 && total <= 18 * 3600;
+    (p.rest.is_empty() && in_range).then_some(sign * total)
 }
 
 /// What is left of a text.
@@ -275,7 +297,7 @@ impl Scanner<'_> {
         let before = self.rest.len();
         let year = self.number(4, 10)?;
         let digits = before - self.rest.len();
-        if plus != (digits > 4) && !minus {
+        if plus != (digits > 4) && !minus || minus && year == 0 {
             return None;
         }
         Some(if minus { -year } else { year })
