@@ -58,7 +58,7 @@ pub fn shards(context: &[u8]) -> Result<Shards<'_>> {
     let mut c = Cursor::new(context);
     let count = c.i16()?;
     let elements = c.take(usize::from(count.unsigned_abs()) * 2)?;
-    if c.remaining() % SHARD_BYTES != 0 {
+    if !c.remaining().is_multiple_of(SHARD_BYTES) {
         return Err(DecodeError::Invalid(
             "a counter context with part of a shard",
         ));
@@ -175,11 +175,9 @@ fn merge_shards<'a>(left: Shard<'a>, right: Shard<'a>) -> Shard<'a> {
         (Local, _) => true,
         (_, Local) => false,
         (Remote, Remote) if left.clock == right.clock => left.count > right.count,
-        // A negative clock is of a shard that was reset.
-        (Remote, Remote) => {
-            (left.clock >= 0 && right.clock > 0 && left.clock >= right.clock)
-                || (left.clock < 0 && (right.clock > 0 || left.clock < right.clock))
-        }
+        // A negative clock is of a shard that was reset: any positive one has it win, else the most negative one wins.
+        (Remote, Remote) if left.clock < 0 => right.clock > 0 || left.clock < right.clock,
+        (Remote, Remote) => right.clock > 0 && left.clock >= right.clock,
     };
     if left_wins { left } else { right }
 }

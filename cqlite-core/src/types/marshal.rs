@@ -192,7 +192,7 @@ impl CqlType {
                 write_cql_list(out, "tuple", types.iter());
                 out.push('>');
             }
-            CqlType::Udt { definition, .. } => out.push_str(&quote_name(&definition.name)),
+            CqlType::Udt { definition, .. } => write_identifier(out, &definition.name),
             CqlType::Vector { element, dimension } => {
                 out.push_str("vector<");
                 element.write_cql(out);
@@ -246,6 +246,17 @@ fn write_cql_list<'a>(out: &mut String, name: &str, types: impl IntoIterator<Ite
 fn write_hex(out: &mut String, bytes: &[u8]) {
     for b in bytes {
         let _ = write!(out, "{b:02x}");
+    }
+}
+
+/// Appends a name as Cassandra writes identifiers: in double quotes where it would not read back as itself, but for
+/// `true` and `false`.
+///
+/// Authority: `o.a.c.cql3.ColumnIdentifier.maybeQuote`.
+pub fn write_identifier(out: &mut String, name: &str) {
+    match name {
+        "true" | "false" => out.push_str(name),
+        _ => out.push_str(&quote_name(name)),
     }
 }
 

@@ -23,6 +23,7 @@ pub use comparable::write_comparable_clustering;
 pub use decimal::write_i64;
 pub use json::{write_json_name, write_json_string};
 pub use literal::{Evaluate, Literal};
+pub use marshal::write_identifier;
 pub use parse_cql::ResolveUserType;
 pub use temporal::civil_from_days;
 

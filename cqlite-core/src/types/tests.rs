@@ -537,4 +537,26 @@ proptest! {
             let _ = ty.write_cql_literal(&a, &mut out);
         }
     }
+
+    #[test]
+    fn no_text_makes_a_parser_panic(
+        text in "[-+0-9a-zµP:.TZ '\"\\\\@!(){}<>,=_é]{0,40}|[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,20}|P[0-9:T-]{0,20}|[A-Z][a-z]+Type\\(.{0,30}",
+    ) {
+        let _ = CqlType::parse_marshal(&text);
+        let _ = CqlType::parse_cql(&text, &user_type);
+        for name in [
+            "Int32Type", "DecimalType", "IntegerType", "DoubleType", "UUIDType", "InetAddressType", "BytesType",
+            "TimestampType", "SimpleDateType", "TimeType", "DurationType", "BooleanType", "EmptyType",
+            "TupleType(Int32Type,UTF8Type)", "CompositeType(Int32Type,UTF8Type)", "DynamicCompositeType(a=>UTF8Type)",
+        ] {
+            let (ty, _) = CqlType::parse_marshal(name).unwrap();
+            // Cassandra makes an empty value of no text also where such values are invalid.
+            if let Ok(value) = ty.from_text(&text)
+                && !value.is_empty()
+            {
+                prop_assert!(ty.validate(&value).is_ok(), "{} {:?} {:?}", name, text, value);
+                ty.to_text(&value).unwrap();
+            }
+        }
+    }
 }

@@ -5,9 +5,8 @@
 use super::compare::comparator;
 use super::json::{field, invalid_value, text};
 use super::parts::{self, Comparator};
-use super::{CqlType, hex};
+use super::{CqlType, hex, marshal::write_identifier};
 use crate::bytes::Cursor;
-use crate::cql::quote_name;
 use crate::error::DecodeError;
 use crate::{Error, Result};
 
@@ -176,7 +175,9 @@ impl CqlType {
                         break;
                     }
                     separate(i, out);
-                    out.extend_from_slice(quote_name(name).as_bytes());
+                    let mut quoted = String::new();
+                    write_identifier(&mut quoted, name);
+                    out.extend_from_slice(quoted.as_bytes());
                     out.extend_from_slice(b": ");
                     or_null(ty, field(&mut c)?, out)?;
                 }
