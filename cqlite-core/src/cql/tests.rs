@@ -1,3 +1,5 @@
+//! Tests of the lexer, the parser and their errors.
+
 use super::ast::*;
 use super::*;
 use crate::error::ErrorKind;

@@ -1,3 +1,5 @@
+//! Tests of schemas: DDL, headers, system tables, and how they fit together.
+
 use super::describe::{describe_index, describe_type};
 use super::system::{SYSTEM_TABLES, SystemRow, SystemTables, system_key_names};
 use super::*;
