@@ -6,7 +6,7 @@
 //!
 //! Authority: `o.a.c.io.sstable.format.big.RowIndexEntry.Serializer`.
 
-use crate::bytes::{Cursor, DecodeError, vint};
+use crate::bytes::{Cursor, DecodeError};
 use crate::{Error, Result};
 
 pub(super) const COMPONENT: &str = "Index.db";
@@ -44,52 +44,64 @@ pub(super) fn find_key<'a>(
     key: &[u8],
 ) -> Result<Option<IndexEntry<'a>>> {
     let mut at = start;
+    let mut shape = Shape::default();
     while at < end {
-        let found = match skip_unless(file, at, key) {
-            Ok(Step::Next(next)) => {
-                at = next;
-                continue;
-            }
-            Ok(Step::Found) => read_entry(&mut Cursor::at(file, at)),
-            Err(e) => Err(e),
-        };
-        return found.map(Some).map_err(|e| error(e, at as u64));
+        // Most entries have the shape of the one before. Then the processor need not wait for their lengths to know
+        // where the next one starts. Keys tend to differ at their ends, which spares most of them the comparison.
+        if let Some(entry_key) = shape.key_of(file, at)
+            && (entry_key.last_chunk::<8>() != key.last_chunk() || entry_key != key)
+        {
+            at += shape.len;
+            continue;
+        }
+        let mut cursor = Cursor::at(file, at);
+        let entry = read_entry(&mut cursor).map_err(|e| error(e, at as u64))?;
+        if entry.key == key {
+            return Ok(Some(entry));
+        }
+        shape = Shape::of(&entry, cursor.position() - at);
+        at = cursor.position();
     }
     Ok(None)
 }
 
-enum Step {
-    Found,
-    Next(usize),
+/// The lengths in an entry without a promoted index.
+#[derive(Debug, Default)]
+struct Shape {
+    /// Bytes of the entry; 0 if no entry has the shape.
+    len: usize,
+    key_len: u16,
+    /// The leading ones of the position's first byte, and which of its bits they and the zero after them are.
+    ones: u8,
+    ones_mask: u8,
 }
 
-#[inline(always)]
-fn skip_unless(file: &[u8], at: usize, key: &[u8]) -> Result<Step, DecodeError> {
-    let rest = file.get(at..).ok_or(DecodeError::Eof)?;
-    let (len, rest) = rest.split_first_chunk().ok_or(DecodeError::Eof)?;
-    let (entry_key, rest) = rest
-        .split_at_checked(u16::from_be_bytes(*len) as usize)
-        .ok_or(DecodeError::Eof)?;
-    // Keys that begin alike rarely end alike: most differ in their last bytes, which are compared without a call.
-    if entry_key.len() == key.len()
-        && entry_key.last_chunk::<8>() == key.last_chunk::<8>()
-        && entry_key == key
-    {
-        return Ok(Step::Found);
+impl Shape {
+    fn of(entry: &IndexEntry<'_>, len: usize) -> Self {
+        if !entry.promoted.is_empty() {
+            return Shape::default();
+        }
+        // Two bytes of the key's length, its key, the position, one byte of the promoted index's size.
+        let more = len.saturating_sub(entry.key.len() + 4) as u32;
+        let filled = |bits: u32| !0xffu8.checked_shr(bits).unwrap_or(0);
+        Shape {
+            len,
+            key_len: entry.key.len() as u16,
+            ones: filled(more),
+            ones_mask: filled(more + 1),
+        }
     }
-    // The leading ones of a vint's first byte count those that follow.
-    let first = rest.first().ok_or(DecodeError::Eof)?;
-    let rest = rest
-        .get(1 + first.leading_ones() as usize..)
-        .ok_or(DecodeError::Eof)?;
-    let (promoted, rest) = vint::split_unsigned(rest)?;
-    let after_size = file.len() - rest.len();
-    usize::try_from(promoted)
-        .ok()
-        .and_then(|n| after_size.checked_add(n))
-        .filter(|next| *next <= file.len())
-        .map(Step::Next)
-        .ok_or(DecodeError::Eof)
+
+    /// The key of the entry at `at` if it has this shape.
+    #[inline(always)]
+    fn key_of<'a>(&self, file: &'a [u8], at: usize) -> Option<&'a [u8]> {
+        let (len, rest) = file.get(at..)?.get(..self.len)?.split_first_chunk()?;
+        let (key, rest) = rest.split_at_checked(self.key_len as usize)?;
+        let same = *len == self.key_len.to_be_bytes()
+            && rest.first()? & self.ones_mask == self.ones
+            && *rest.last()? == 0;
+        same.then_some(key)
+    }
 }
 
 #[cold]
@@ -166,6 +178,34 @@ mod tests {
         }
         assert_eq!(find_key(&file, 0, file.len(), b"b").unwrap(), None);
         assert_eq!(find_key(&file, 0, 213, b"").unwrap(), None);
+    }
+
+    #[test]
+    fn entries_of_every_shape_are_passed_over() {
+        use crate::bytes::vint::write_unsigned;
+        let mut file = Vec::new();
+        let mut keys = Vec::new();
+        for i in 0..600u64 {
+            // Runs of equal shapes between changes of each length.
+            let mut key = vec![0; 4 + (i / 7 % 3) as usize];
+            key.extend((i as u16).to_be_bytes());
+            file.extend((key.len() as u16).to_be_bytes());
+            file.extend(&key);
+            write_unsigned(&mut file, 1 << (i / 10));
+            let promoted = [1, 0, 0, 0, 0, 200][(i / 5 % 6) as usize];
+            write_unsigned(&mut file, promoted);
+            file.resize(file.len() + promoted as usize, 0);
+            keys.push(key);
+        }
+        let entries: Vec<_> = IndexEntries::from(&file, 0).map(Result::unwrap).collect();
+        assert_eq!(entries.len(), keys.len());
+        for entry in &entries {
+            let found = find_key(&file, 0, file.len(), entry.key).unwrap();
+            assert_eq!(found.as_ref(), Some(entry));
+            let from_there = find_key(&file, entry.position as usize, file.len(), entry.key);
+            assert_eq!(from_there.unwrap(), found);
+        }
+        assert_eq!(find_key(&file, 0, file.len(), b"absent").unwrap(), None);
     }
 
     #[test]
