@@ -147,6 +147,11 @@ fn indexes_lead_where_data_is() {
         let partitioner = Partitioner::from_class_name(class, &sstable.stream().key_type).unwrap();
         let clusterings = Clusterings::new(&sstable.stream().clustering);
         for with_summary in [true, false] {
+            // Without a summary all of Index.db is searched each time.
+            let is_big = sstable.descriptor().format() == Format::Big;
+            if !with_summary && (!is_big || partitions.len() > 500) {
+                continue;
+            }
             let index = files.view(&sstable, with_summary);
             check_partitions(&index, &partitioner, &partitions, &path);
             for (located, partition) in index.iter().zip(&partitions) {
