@@ -2,6 +2,7 @@
 //!
 //! Called through a link named as one of Cassandra's tools, the binary takes that tool's options.
 
+use crate::cmd::metadata::Unit;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ pub enum Verb {
     /// Print the partitions of SSTables as JSON, as sstabledump does
     #[command(after_help = DUMP_EXAMPLES)]
     Dump(DumpArgs),
+    /// Print what Statistics.db says, as sstablemetadata does
+    #[command(after_help = METADATA_EXAMPLES)]
+    Metadata(MetadataArgs),
 }
 
 const DUMP_EXAMPLES: &str = "\
@@ -79,6 +83,59 @@ pub struct DumpArgs {
     pub now: Option<i64>,
 }
 
+const METADATA_EXAMPLES: &str = "\
+Dates are in UTC. --json prints an object on one line for each SSTable; what its
+keys hold is told at the head of cqlite-cli/src/cmd/metadata/json.rs.
+
+Examples:
+  cqlite metadata oa-1-big-Data.db
+  cqlite metadata --json ks/table-5a1c3950... | jq .total_rows
+  cqlite metadata -g 864000 oa-1-big-Statistics.db
+  cqlite metadata -s snapshots/before-upgrade/";
+
+/// Options of `metadata`.
+#[derive(Args)]
+pub struct MetadataArgs {
+    /// Component files of SSTables, or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print an object of JSON for each SSTable
+    #[arg(long)]
+    pub json: bool,
+    /// Use colors
+    #[arg(short, long)]
+    pub colors: bool,
+    /// Draw histograms with Unicode's blocks
+    #[arg(short, long)]
+    pub unicode: bool,
+    /// Seconds by which droppable tombstones are older than now
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        alias = "gc_grace_seconds",
+        default_value_t = 0
+    )]
+    pub gc_grace_seconds: i32,
+    /// Unit that write timestamps are in
+    #[arg(
+        short,
+        long,
+        value_name = "UNIT",
+        alias = "timestamp_unit",
+        ignore_case = true,
+        default_value = "MICROSECONDS"
+    )]
+    pub timestamp_unit: Unit,
+    /// Read all data too, and print counts and the largest partitions
+    #[arg(short, long)]
+    pub scan: bool,
+    /// Epoch seconds at which tombstones are, or are not yet, droppable
+    /// [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+}
+
 /// What the command line says. Ends the process, with its status, when it says nothing that can be done or asks for
 /// help.
 pub fn parse() -> Verb {
@@ -87,13 +144,18 @@ pub fn parse() -> Verb {
     let args: Vec<OsString> = args.collect();
     match tool(&program) {
         Some("sstabledump") => {
-            let command = Command::new("sstabledump")
-                .about("Print the partitions of an SSTable as JSON")
-                .mut_args(|arg| arg.help_heading("Options"));
+            let command =
+                Command::new("sstabledump").about("Print the partitions of an SSTable as JSON");
+
             let command = DumpArgs::augment_args(command)
                 .mut_arg("keys", |arg| arg.num_args(1..=500))
                 .mut_arg("exclude", |arg| arg.num_args(1..=500));
             Verb::Dump(parse_tool(command, args))
+        }
+        Some("sstablemetadata") => {
+            let command = Command::new("sstablemetadata")
+                .about("Print what Statistics.db says about SSTables");
+            Verb::Metadata(parse_tool(MetadataArgs::augment_args(command), args))
         }
         _ => {
             let args = std::iter::once(OsString::from("cqlite")).chain(args);

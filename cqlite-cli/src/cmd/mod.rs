@@ -1,6 +1,7 @@
 //! The verbs, a file each, and what they share.
 
 mod dump;
+pub mod metadata;
 
 use crate::args::Verb;
 use crate::failure::Failure;
@@ -14,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub fn run(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Dump(args) => dump::run(&args),
+        Verb::Metadata(args) => metadata::run(&args),
     };
     match done {
         Ok(()) => 0,

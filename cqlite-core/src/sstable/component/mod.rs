@@ -1,5 +1,7 @@
 //! The components around Data.db that both formats share, one file each.
 
+pub mod cardinality;
 pub mod compression_info;
+mod estimates;
 pub mod filter;
 pub mod statistics;
