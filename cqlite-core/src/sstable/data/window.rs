@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// Uncompressed bytes that a scan fetches at once: large enough for few reads, small enough to stay in the L2 cache.
 const SCAN_BYTES: u64 = 128 * 1024;
 
+/// What is copied of a cached chunk for a row that begins in the one before it, at first.
+const SEAM_BYTES: usize = 512;
+
 /// How a window fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetch {
@@ -26,6 +29,8 @@ pub struct Window {
     /// Bytes from here on are kept.
     hold: u64,
     bytes: Bytes,
+    /// Memory that is kept while a cached chunk is used where it lies.
+    idle: Buffer,
     scratch: Scratch,
 }
 
@@ -49,6 +54,7 @@ impl Window {
             start: 0,
             hold: u64::MAX,
             bytes: Bytes::Own(buffer),
+            idle: Buffer::default(),
             scratch,
         }
     }
@@ -83,7 +89,6 @@ impl Window {
     /// Makes the window start no later than `position` and hold more bytes from there on than it does, dropping what
     /// precedes the chunk of `position`. `false` when there are no more.
     pub fn more(&mut self, position: u64) -> Result<bool> {
-        let chunk_length = u64::from(self.file.chunk_length());
         let end = self.start + self.all().len() as u64;
         if position < self.start || position >= end {
             return self.load(position);
@@ -91,24 +96,23 @@ impl Window {
         if end >= self.file.len() {
             return Ok(false);
         }
-        // Keep the rest and append what follows; the window ends on a chunk's end. Bytes that one row needs are
-        // fetched in steps that double, so that a long row costs no more than twice its length.
+        // Keep the rest and append what follows. Bytes that one row needs are fetched in steps that double, so that a
+        // long row costs no more than twice its length.
         let from = self.hold.min(position).max(self.start);
         let at = (from - self.start) as usize;
-        let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Buffer::default())) {
-            Bytes::Own(mut own) => {
+        let mut own = std::mem::take(&mut self.idle);
+        match std::mem::replace(&mut self.bytes, Bytes::Own(Buffer::default())) {
+            Bytes::Own(bytes) => {
+                own = bytes;
                 own.drop_front(at);
-                own
             }
             Bytes::Shared(shared) => {
-                let mut own = Buffer::default();
+                own.truncate(0);
                 own.extend_from_slice(&shared[at..]);
-                own
             }
-        };
-        let step = self.step().max(end - position);
+        }
         self.start = from;
-        let result = self.append(end / chunk_length, step.div_ceil(chunk_length), &mut own);
+        let result = self.append(end, end - position, &mut own);
         self.bytes = Bytes::Own(own);
         // What was read before a bad chunk may still be decoded.
         if self.start + self.all().len() as u64 > end {
@@ -117,26 +121,25 @@ impl Window {
         result.map(|()| false)
     }
 
-    /// Appends chunks to `own`, through the cache where it is used.
-    fn append(&mut self, first: u64, count: u64, own: &mut Buffer) -> Result<()> {
-        if self.fetch == Fetch::Point {
-            let count = count.min(self.file.chunk_count().saturating_sub(first));
-            for i in first..first + count {
-                match self.file.cached_chunk(i, &mut self.scratch)? {
-                    Some(chunk) => own.extend_from_slice(&chunk),
-                    None => self.file.read_mapped(i, own, &mut self.scratch)?,
-                }
-            }
-            return Ok(());
+    /// Appends what follows `end` to `own`: at least `wanted` bytes if there are as many.
+    fn append(&mut self, end: u64, wanted: u64, own: &mut Buffer) -> Result<()> {
+        let chunk_length = u64::from(self.file.chunk_length());
+        let (chunk, offset) = (end / chunk_length, (end % chunk_length) as usize);
+        if self.fetch == Fetch::Scan {
+            let count = SCAN_BYTES.max(wanted).div_ceil(chunk_length);
+            return self.file.read_chunks(chunk, count, own, &mut self.scratch);
         }
-        self.file.read_chunks(first, count, own, &mut self.scratch)
-    }
-
-    fn step(&self) -> u64 {
-        match self.fetch {
-            Fetch::Scan => SCAN_BYTES,
-            Fetch::Point => 1,
-        }
+        let Some(cached) = self.file.cached_chunk(chunk, &mut self.scratch)? else {
+            return self.file.read_mapped(chunk, own, &mut self.scratch);
+        };
+        // Only the row on the seam of two chunks is copied; what follows it is read where it lies in the cache.
+        let rest = cached.get(offset..).unwrap_or_default();
+        let step = match self.hold {
+            u64::MAX => rest.len().min(SEAM_BYTES.max(wanted as usize)),
+            _ => rest.len(),
+        };
+        own.extend_from_slice(&rest[..step]);
+        Ok(())
     }
 
     #[inline(never)]
@@ -150,18 +153,20 @@ impl Window {
             && let Some(shared) = self.file.cached_chunk(chunk, &mut self.scratch)?
         {
             self.start = chunk * chunk_length;
-            self.bytes = Bytes::Shared(shared);
+            if let Bytes::Own(own) = std::mem::replace(&mut self.bytes, Bytes::Shared(shared)) {
+                self.idle = own;
+            }
             return Ok(true);
         }
         let mut own = match std::mem::replace(&mut self.bytes, Bytes::Own(Buffer::default())) {
             Bytes::Own(own) => own,
-            Bytes::Shared(_) => Buffer::default(),
+            Bytes::Shared(_) => std::mem::take(&mut self.idle),
         };
         own.truncate(0);
         let result = match self.fetch {
             Fetch::Point => self.file.read_mapped(chunk, &mut own, &mut self.scratch),
             Fetch::Scan => {
-                let count = self.step().div_ceil(chunk_length);
+                let count = SCAN_BYTES.div_ceil(chunk_length);
                 self.file
                     .read_chunks(chunk, count, &mut own, &mut self.scratch)
             }
@@ -178,9 +183,11 @@ impl Window {
 /// Point reads come by the thousand: their memory goes back to the file.
 impl Drop for Window {
     fn drop(&mut self) {
-        if self.fetch == Fetch::Point
-            && let Bytes::Own(buffer) = &mut self.bytes
-        {
+        if self.fetch == Fetch::Point {
+            let buffer = match &mut self.bytes {
+                Bytes::Own(buffer) => buffer,
+                Bytes::Shared(_) => &mut self.idle,
+            };
             let (buffer, scratch) = (std::mem::take(buffer), std::mem::take(&mut self.scratch));
             self.file.give_spare(buffer, scratch);
         }
