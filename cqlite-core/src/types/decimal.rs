@@ -25,7 +25,7 @@ pub(super) fn small(bytes: &[u8]) -> Option<i128> {
 }
 
 /// `00` to `99`.
-const PAIRS: [[u8; 2]; 100] = {
+pub(super) const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[0; 2]; 100];
     let mut i = 0;
     while i < 100 {

@@ -345,7 +345,7 @@ fn estimate_exponent(fraction: u64, exponent: i32) -> i32 {
 #[derive(Clone)]
 struct Big {
     /// Least significant first; those from `len` are zero.
-    limbs: [u32; 40],
+    limbs: [u64; 20],
     len: usize,
 }
 
@@ -353,55 +353,51 @@ impl Big {
     /// `v * 5^five * 2^two`.
     fn new(v: u64, five: i32, two: i32) -> Big {
         let mut big = Big {
-            limbs: [0; 40],
-            len: 2,
+            limbs: [0; 20],
+            len: 1,
         };
-        let (skip, shift) = (two as usize / 32, two as u32 % 32);
-        big.limbs[0] = v as u32;
-        big.limbs[1] = (v >> 32) as u32;
-        for _ in 0..five / 13 {
-            big.multiply(5u32.pow(13));
+        let (skip, shift) = (two as usize / 64, two as u32 % 64);
+        big.limbs[0] = v;
+        for _ in 0..five / 27 {
+            big.multiply(5u64.pow(27));
         }
-        big.multiply(5u32.pow(five as u32 % 13));
+        big.multiply(5u64.pow(five as u32 % 27));
         big.multiply(1 << shift);
         big.limbs.rotate_right(skip);
         big.len += skip;
         big
     }
 
-    fn multiply(&mut self, by: u32) {
-        let mut carry = 0u64;
+    fn multiply(&mut self, by: u64) {
+        let mut carry = 0u128;
         for limb in &mut self.limbs[..self.len] {
-            carry += *limb as u64 * by as u64;
-            *limb = carry as u32;
-            carry >>= 32;
+            carry += *limb as u128 * by as u128;
+            *limb = carry as u64;
+            carry >>= 64;
         }
         if carry != 0 {
-            self.limbs[self.len] = carry as u32;
+            self.limbs[self.len] = carry as u64;
             self.len += 1;
         }
     }
 
     fn cmp(&self, other: &Big) -> Ordering {
         let len = self.len.max(other.len);
-        let limbs = |b: &Big| b.limbs;
-        limbs(self)[..len]
-            .iter()
-            .rev()
-            .cmp(limbs(other)[..len].iter().rev())
+        let (a, b) = (&self.limbs[..len], &other.limbs[..len]);
+        a.iter().rev().cmp(b.iter().rev())
     }
 
     fn sum(&self, other: &Big) -> Big {
         let mut sum = self.clone();
         sum.len = self.len.max(other.len);
-        let mut carry = 0u64;
-        for (limb, more) in sum.limbs.iter_mut().zip(other.limbs).take(sum.len) {
-            carry += *limb as u64 + more as u64;
-            *limb = carry as u32;
-            carry >>= 32;
+        let mut carry = 0u128;
+        for (limb, more) in sum.limbs[..sum.len].iter_mut().zip(&other.limbs) {
+            carry += *limb as u128 + *more as u128;
+            *limb = carry as u64;
+            carry >>= 64;
         }
         if carry != 0 {
-            sum.limbs[sum.len] = carry as u32;
+            sum.limbs[sum.len] = 1;
             sum.len += 1;
         }
         sum
@@ -411,13 +407,16 @@ impl Big {
     fn divide(&mut self, divisor: &Big) -> u8 {
         let mut quotient = 0;
         while self.cmp(divisor).is_ge() {
-            let mut borrow = 0i64;
-            for (limb, less) in self.limbs.iter_mut().zip(divisor.limbs).take(self.len) {
-                let difference = *limb as i64 - less as i64 + borrow;
-                *limb = difference as u32;
-                borrow = difference >> 32;
+            let mut borrow = 0i128;
+            for (limb, less) in self.limbs[..self.len].iter_mut().zip(&divisor.limbs) {
+                borrow += *limb as i128 - *less as i128;
+                *limb = borrow as u64;
+                borrow >>= 64;
             }
             quotient += 1;
+        }
+        while self.len > 1 && self.limbs[self.len - 1] == 0 {
+            self.len -= 1;
         }
         quotient
     }

@@ -9,7 +9,7 @@ mod parse;
 pub(super) use duration::Duration;
 pub(super) use parse::{parse_date, parse_time, parse_timestamp};
 
-use super::decimal::write_i64;
+use super::decimal::{PAIRS, write_i64};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 pub(super) const NANOS_PER_DAY: i64 = 86_400_000_000_000;
@@ -38,27 +38,37 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Appends a number that is not negative with zeros before it up to `width` digits.
-fn write_padded(v: i64, width: usize, out: &mut Vec<u8>) {
-    let start = out.len();
-    write_i64(v, out);
-    let missing = width.saturating_sub(out.len() - start);
-    out.extend(std::iter::repeat_n(b'0', missing));
-    out[start..].rotate_right(missing);
+/// Writes a number below 100 as two digits.
+#[inline]
+fn put(text: &mut [u8], at: usize, v: i64) {
+    text[at..at + 2].copy_from_slice(&PAIRS[v as usize]);
 }
 
 /// Appends `yyyy-MM-dd`; a year beyond 9999 has a plus sign, a negative one a minus sign.
 fn write_ymd(year: i64, month: u8, day: u8, out: &mut Vec<u8>) {
-    if year > 9999 {
-        out.push(b'+');
-    } else if year < 0 {
+    let mut text = *b"0000-00-00";
+    put(&mut text, 5, month as i64);
+    put(&mut text, 8, day as i64);
+    let years = year.abs();
+    if years > 9999 {
+        out.push(if year < 0 { b'-' } else { b'+' });
+        write_i64(years, out);
+        out.extend_from_slice(&text[4..]);
+        return;
+    }
+    if year < 0 {
         out.push(b'-');
     }
-    write_padded(year.abs(), 4, out);
-    out.push(b'-');
-    write_padded(month as i64, 2, out);
-    out.push(b'-');
-    write_padded(day as i64, 2, out);
+    put(&mut text, 0, years / 100);
+    put(&mut text, 2, years % 100);
+    out.extend_from_slice(&text);
+}
+
+/// Writes `HH:mm:ss` at the start of `text`.
+fn put_hms(text: &mut [u8], seconds: i64) {
+    put(text, 0, seconds / 3600);
+    put(text, 3, seconds / 60 % 60);
+    put(text, 6, seconds % 60);
 }
 
 /// Appends a `date`, days of which 2^31 is 1970-01-01.
@@ -76,29 +86,27 @@ pub(super) fn write_timestamp(millis: i64, separator: u8, out: &mut Vec<u8>) {
     );
     let (year, month, day) = civil_from_days(days);
     write_ymd(if year > 0 { year } else { 1 - year }, month, day, out);
-    out.push(separator);
-    let seconds = time / 1000;
-    write_hms(seconds / 3600, seconds / 60 % 60, seconds % 60, out);
-    out.push(b'.');
-    write_padded(time % 1000, 3, out);
-    out.push(b'Z');
-}
-
-fn write_hms(hours: i64, minutes: i64, seconds: i64, out: &mut Vec<u8>) {
-    write_padded(hours, 2, out);
-    out.push(b':');
-    write_padded(minutes, 2, out);
-    out.push(b':');
-    write_padded(seconds, 2, out);
+    let mut text = *b"T00:00:00.000Z";
+    text[0] = separator;
+    put_hms(&mut text[1..], time / 1000);
+    put(&mut text, 10, time % 1000 / 10);
+    text[12] = b'0' + (time % 10) as u8;
+    out.extend_from_slice(&text);
 }
 
 /// Appends a time of day as `HH:mm:ss.nnnnnnnnn`. Nanoseconds that are none of a day wrap around.
 pub(super) fn write_time(nanos: i64, out: &mut Vec<u8>) {
     let nanos = nanos.rem_euclid(NANOS_PER_DAY);
-    let seconds = nanos / 1_000_000_000;
-    write_hms(seconds / 3600, seconds / 60 % 60, seconds % 60, out);
-    out.push(b'.');
-    write_padded(nanos % 1_000_000_000, 9, out);
+    let mut text = *b"00:00:00.000000000";
+    put_hms(&mut text, nanos / 1_000_000_000);
+    let mut rest = nanos % 1_000_000_000;
+    text[17] = b'0' + (rest % 10) as u8;
+    rest /= 10;
+    for at in [15, 13, 11, 9] {
+        put(&mut text, at, rest % 100);
+        rest /= 100;
+    }
+    out.extend_from_slice(&text);
 }
 
 #[cfg(test)]
