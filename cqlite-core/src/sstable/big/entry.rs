@@ -49,7 +49,7 @@ pub(super) fn find_key<'a>(
         // Most entries have the shape of the one before. Then the processor need not wait for their lengths to know
         // where the next one starts. Keys tend to differ at their ends, which spares most of them the comparison.
         if let Some(entry_key) = shape.key_of(file, at)
-            && (entry_key.last_chunk::<8>() != key.last_chunk() || entry_key != key)
+            && (entry_key.last_chunk::<4>() != key.last_chunk() || entry_key != key)
         {
             at += shape.len;
             continue;
