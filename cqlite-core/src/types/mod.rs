@@ -14,6 +14,7 @@ mod json;
 mod literal;
 mod marshal;
 mod parse_cql;
+mod parse_marshal;
 mod parts;
 mod temporal;
 mod text;
