@@ -113,6 +113,16 @@ impl BlocksBefore<'_> {
     }
 }
 
+/// Why passing over rows ends.
+enum Stop {
+    /// At the slice, or at the end of what may be passed over.
+    There,
+    /// At a marker of this length.
+    Marker(u64),
+    /// At something that the window holds only a part of, if it holds anything of it.
+    Short(DecodeError),
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Edge {
     Start,
@@ -347,15 +357,46 @@ impl<'a> SliceReader<'a> {
 
     /// Passes over what precedes the slice, no further than `end`, following the open deletion.
     fn skip_to_start(&mut self, end: u64) -> Result<()> {
-        while self.position < end {
-            let (decoded, len, order) = self.peek(Edge::Start)?;
-            if decoded == Decoded::End || order.is_ge() {
-                break;
+        let start = self.edge(Edge::Start);
+        loop {
+            // One loop over what the window holds: rows before the slice are many.
+            let comparator = self.clusterings.comparator();
+            let bytes = self.window.bytes(self.position);
+            let most = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+            let mut at = 0;
+            let stop = loop {
+                if at >= most {
+                    break Stop::There;
+                }
+                let Some(rest) = bytes.get(at..) else {
+                    break Stop::Short(DecodeError::Eof);
+                };
+                match peek_unfiltered(rest, &self.layout, &mut self.spans) {
+                    Ok(peeked) => {
+                        let clustering = ClusteringRef::new(rest, &self.spans);
+                        let before = || comparator.compare_to_bound(clustering, peeked.kind, start);
+                        if peeked.decoded == Decoded::End || before().is_ge() {
+                            break Stop::There;
+                        }
+                        if peeked.decoded == Decoded::Marker {
+                            break Stop::Marker(peeked.len);
+                        }
+                        at = at.saturating_add(peeked.len as usize);
+                    }
+                    Err(e) => break Stop::Short(e),
+                }
+            };
+            self.position += at as u64;
+            match stop {
+                Stop::There => return Ok(()),
+                Stop::Marker(len) => {
+                    self.decode()?;
+                    self.open = self.marker.open;
+                    self.position += len;
+                }
+                Stop::Short(e) => self.fetch(e)?,
             }
-            self.follow(decoded)?;
-            self.position += len;
         }
-        Ok(())
     }
 
     /// Goes on to the next row or marker of the slice that says anything. At the slice's end `false`, and the present

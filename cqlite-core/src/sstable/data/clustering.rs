@@ -13,7 +13,7 @@ const VALUES_PER_HEADER: usize = 32;
 /// `fixed_lengths` holds, per clustering column, the length in bytes that its type's values always have, `None` where
 /// values carry their length. More values than columns, or a value beyond the first 4 GiB of the bytes, is `Invalid`.
 /// After an error `spans` may hold some of the values.
-#[inline]
+#[inline(always)]
 pub fn read_values(
     cursor: &mut Cursor<'_>,
     n: usize,

@@ -135,7 +135,7 @@ pub struct Peeked {
 
 /// Decodes the clustering and the size of what stands at the start of `bytes`; the spans of the clustering or bound
 /// replace what `spans` holds.
-#[inline]
+#[inline(always)]
 pub fn peek_unfiltered(bytes: &[u8], layout: &Layout, spans: &mut Vec<Span>) -> Result<Peeked> {
     spans.clear();
     let mut c = Cursor::new(bytes);
