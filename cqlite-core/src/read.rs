@@ -3,13 +3,14 @@
 //! Authority: `o.a.c.db.{SinglePartitionReadCommand,PartitionRangeReadCommand}`.
 
 use crate::merge::{Merge, MergeRules};
-use crate::model::{PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered};
+use crate::model::{BoundKind, PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered};
 use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner, TokenRange};
 use crate::schema::TableSchema;
 use crate::sstable::data::{ColumnTarget, Fetch, Layout, Window};
 use crate::sstable::{Lookup, SSTable, Scan, SliceReader, SliceRequest};
 use crate::types::CqlType;
 use crate::{Error, Result};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// The SSTables of a table, with the schema that they are read by.
@@ -45,7 +46,10 @@ impl TableReader {
     ///
     /// # Errors
     /// `InvalidInput` when the schema is not that of an SSTable, or when they do not share one partitioner.
-    pub fn open(schema: TableSchema, sstables: Vec<Arc<SSTable>>) -> Result<Self> {
+    pub fn open(schema: TableSchema, mut sstables: Vec<Arc<SSTable>>) -> Result<Self> {
+        // Some merges depend on the order, such as that of broken counters: Cassandra begins with the newest.
+        let newest = |s: &Arc<SSTable>| s.statistics().stats.as_ref().map(|s| s.max_timestamp);
+        sstables.sort_by_key(|sstable| Reverse(newest(sstable)));
         let header = Arc::new(StreamHeader {
             key_type: match schema.partition_key.as_slice() {
                 [column] => column.ty.clone(),
@@ -156,7 +160,26 @@ impl TableReader {
                 sources.push(TableSource::Slices(Box::new(reader)));
             }
         }
-        Ok(Merge::new(&self.rules, sources, reversed))
+        let merge = Merge::new(&self.rules, sources, reversed);
+        Ok(match self.is_read_by_name(slices) {
+            true => merge.with_first_clustering(),
+            false => merge,
+        })
+    }
+
+    /// Whether Cassandra asks its SSTables one after the other for these rows, the newest first, until nothing older can
+    /// change them (`queryMemtableAndSSTablesInTimestampOrder`).
+    fn is_read_by_name(&self, slices: &[Slice]) -> bool {
+        let columns = self.schema.clustering.len();
+        let is_row = |slice: &Slice| {
+            slice.start.values.len() == columns
+                && slice.start.values == slice.end.values
+                && slice.start.kind == BoundKind::InclStart
+                && slice.end.kind == BoundKind::InclEnd
+        };
+        let mut others = self.schema.statics.iter().chain(&self.schema.regulars);
+        slices.iter().all(is_row)
+            && !others.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter)
     }
 }
 

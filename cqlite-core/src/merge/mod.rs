@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::partitioner::Partitioner;
 pub use row::OwnedRow;
-use row::{ColumnRules, RowMerger};
+use row::{ClusteringOf, ColumnRules, RowMerger};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -62,6 +62,7 @@ impl MergeRules {
 pub struct Merge<'a, S> {
     rules: &'a MergeRules,
     reversed: bool,
+    clustering: ClusteringOf,
     inputs: Vec<Input<S>>,
     started: bool,
     /// The inputs that have the present partition.
@@ -102,6 +103,7 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
         Merge {
             rules,
             reversed,
+            clustering: ClusteringOf::Last,
             inputs: sources
                 .into_iter()
                 .map(|source| Input {
@@ -123,6 +125,12 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             marker: MarkerBuf::default(),
             marker_bytes: Vec::new(),
         }
+    }
+
+    /// Rows get the clustering values of the version whose source comes first, not last.
+    pub fn with_first_clustering(mut self) -> Self {
+        self.clustering = ClusteringOf::First;
+        self
     }
 
     /// The sources, for what they may tell besides their partitions.
@@ -179,8 +187,13 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             .filter_map(|&i| self.inputs[i].source.partition().static_row)
             .collect();
         let out = &mut self.static_row;
-        self.merger
-            .merge(&statics, self.deletion, &self.rules.statics, out)?;
+        self.merger.merge(
+            &statics,
+            self.clustering,
+            self.deletion,
+            &self.rules.statics,
+            out,
+        )?;
         for &i in &self.members {
             let input = &mut self.inputs[i];
             input.open = DeletionTime::LIVE;
@@ -238,8 +251,9 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             })
             .collect();
         self.current = Current::Row;
+        let (rules, out) = (&self.rules.regulars, &mut self.row);
         self.merger
-            .merge(&versions, active, &self.rules.regulars, &mut self.row)
+            .merge(&versions, self.clustering, active, rules, out)
     }
 
     /// Works out what is deleted from here on; a marker comes of it where that changes.

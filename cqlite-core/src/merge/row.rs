@@ -117,6 +117,15 @@ impl ColumnRules {
     }
 }
 
+/// Which version's clustering values a merged row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClusteringOf {
+    /// The first one's.
+    First,
+    /// The last one's.
+    Last,
+}
+
 /// Merges versions of one row under an active deletion. Keeps its buffers from row to row.
 #[derive(Debug, Default)]
 pub(super) struct RowMerger {
@@ -127,10 +136,12 @@ pub(super) struct RowMerger {
 }
 
 impl RowMerger {
-    /// Merges `versions` into `out`; `false` if nothing is left of them.
+    /// Merges `versions` into `out`; `false` if nothing is left of them. Clusterings that compare equal may differ in
+    /// their bytes: those of `clustering` are taken.
     pub fn merge(
         &mut self,
         versions: &[RowRef<'_>],
+        clustering: ClusteringOf,
         mut active: DeletionTime,
         rules: &[ColumnRules],
         out: &mut OwnedRow,
@@ -140,7 +151,11 @@ impl RowMerger {
             return Ok(false);
         };
         out.row.is_static = first.is_static();
-        for value in first.clustering().iter() {
+        let named = match clustering {
+            ClusteringOf::First => first,
+            ClusteringOf::Last => versions.last().unwrap_or(first),
+        };
+        for value in named.clustering().iter() {
             let span = match value {
                 Some(value) => out.push_bytes(value)?,
                 None => Span::NULL,
