@@ -157,7 +157,7 @@ fn is_readable(new: &CqlType, old: &CqlType) -> bool {
 }
 
 /// `isValueCompatibleWith`: whether values of type `old` make sense as values of type `new`.
-pub(super) fn is_value_compatible(new: &CqlType, old: &CqlType) -> bool {
+pub(crate) fn is_value_compatible(new: &CqlType, old: &CqlType) -> bool {
     use CqlType::*;
     let all = |new: &[CqlType], old: &[CqlType]| {
         new.len() >= old.len() && new.iter().zip(old).all(|(n, o)| is_value_compatible(n, o))

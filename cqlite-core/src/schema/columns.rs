@@ -113,6 +113,14 @@ impl TableSchema {
         columns.any(|c| c.ty == CqlType::Counter)
     }
 
+    /// Whether the primary key has a column that is none of the primary key of `base`.
+    pub(super) fn has_key_beyond(&self, base: &TableSchema) -> bool {
+        let is_key =
+            |c: &ColumnRef<'_>| matches!(c.kind, ColumnKind::PartitionKey | ColumnKind::Clustering);
+        let mut key = self.columns().filter(is_key);
+        key.any(|column| !base.column(column.name).is_some_and(|c| is_key(&c)))
+    }
+
     /// Puts `columns` into storage order: simple before multi-cell ones, each by [`compare_column_names`].
     pub(super) fn into_storage_order(columns: &mut [Column]) {
         columns.sort_by(|a, b| {

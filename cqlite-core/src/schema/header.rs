@@ -183,6 +183,7 @@ impl TableSchema {
             dropped,
             is_dense,
             is_compact: is_dense,
+            strict_liveness: false,
             options: TableOptions::default(),
         })
     }

@@ -7,6 +7,7 @@ mod columns;
 pub mod ddl;
 pub mod describe;
 pub mod header;
+mod lookup;
 pub mod system;
 mod user_types;
 
@@ -18,6 +19,7 @@ pub use columns::{ColumnKind, ColumnRef, compare_column_names};
 pub use ddl::parse_schema;
 pub use describe::describe;
 pub use header::{HeaderTypes, KeyNames};
+pub use lookup::{FoundSchema, find_schema};
 
 use crate::error::{Error, Result};
 use crate::types::{CqlType, UserType};
@@ -120,6 +122,9 @@ pub struct TableSchema {
     pub is_dense: bool,
     /// Compact storage at all (no `compound` flag, or dense or super): hidden columns are not shown by `*`.
     pub is_compact: bool,
+    /// A view of which the key has a column that is none of its base table's key: without liveness of their own its rows
+    /// are dead, whatever their cells are (`o.a.c.db.view.View.enforceStrictLiveness`).
+    pub strict_liveness: bool,
     /// Options.
     pub options: TableOptions,
 }
@@ -184,6 +189,12 @@ impl Schema {
     /// The tables and views named `table` of any keyspace.
     pub fn tables_named(&self, table: &str) -> Vec<&TableSchema> {
         self.tables.iter().filter(|t| t.name == table).collect()
+    }
+
+    /// The secondary indexes of a table.
+    pub fn indexes_of(&self, table: &TableSchema) -> Vec<IndexSchema> {
+        let is_of = |i: &&IndexSchema| i.keyspace == table.keyspace && i.table == table.name;
+        self.indexes.iter().filter(is_of).cloned().collect()
     }
 
     /// The table or view of this name; without a keyspace, the only one of this name in any.

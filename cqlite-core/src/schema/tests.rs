@@ -95,6 +95,7 @@ fn create_table_in_every_form() {
         dropped: vec![],
         is_dense: false,
         is_compact: false,
+        strict_liveness: false,
         options: TableOptions {
             gc_grace_seconds: 10,
             default_time_to_live: 20,

@@ -218,6 +218,7 @@ impl RawTable {
             kind: TableKind::Regular,
             is_dense: is_compact && !clustering.is_empty(),
             is_compact,
+            strict_liveness: false,
             partition_key,
             clustering,
             statics,

@@ -70,7 +70,7 @@ pub(super) fn build_view(schema: &mut Schema, key: TypeKey, view: CreateView) ->
             .collect(),
     };
     TableSchema::into_storage_order(&mut regulars);
-    schema.tables.push(TableSchema {
+    let mut table = TableSchema {
         keyspace,
         name,
         id,
@@ -82,7 +82,10 @@ pub(super) fn build_view(schema: &mut Schema, key: TypeKey, view: CreateView) ->
         dropped: Vec::new(),
         is_dense: false,
         is_compact: false,
+        strict_liveness: false,
         options,
-    });
+    };
+    table.strict_liveness = table.has_key_beyond(base);
+    schema.tables.push(table);
     Ok(())
 }

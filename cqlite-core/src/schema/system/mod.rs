@@ -106,7 +106,12 @@ impl Schema {
             let columns = columns.get(&key).map_or(&[][..], Vec::as_slice);
             let dropped = dropped.get(&key).map_or(&[][..], Vec::as_slice);
             match make_table(&fields, kind, &key, columns, dropped, &types) {
-                Ok(table) => schema.tables.push(table),
+                Ok(mut table) => {
+                    let base = fields.optional_text("base_table_name")?;
+                    let base = base.and_then(|base| schema.table(&table.keyspace, &base));
+                    table.strict_liveness = base.is_some_and(|base| table.has_key_beyond(base));
+                    schema.tables.push(table);
+                }
                 Err(error) => schema.broken.push((key.0, key.1, error)),
             }
         }
@@ -241,6 +246,7 @@ fn make_table<R: SystemRow>(
         dropped: gone,
         is_dense: is("dense"),
         is_compact: is("dense") || is("super") || !is("compound"),
+        strict_liveness: false,
         options: options(table)?,
     })
 }
