@@ -42,6 +42,9 @@ pub enum Verb {
     /// Print what Statistics.db says, as sstablemetadata does
     #[command(after_help = METADATA_EXAMPLES)]
     Metadata(MetadataArgs),
+    /// Run one SELECT over all SSTables of a table, merged
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(QueryArgs),
 }
 
 const DUMP_EXAMPLES: &str = "\
@@ -134,6 +137,51 @@ pub struct MetadataArgs {
     /// [default: now]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub now: Option<i64>,
+}
+
+const QUERY_EXAMPLES: &str = "\
+The schema comes from --schema, else from a schema.cql beside the files, else
+from the system_schema tables of the same data directory, else from the headers
+of the SSTables, where key columns are named key, key2..., clustering...
+
+Examples:
+  cqlite query data \"SELECT * FROM shop.orders WHERE id = 42\"
+  cqlite query ks/table-5a1c3950... \"SELECT JSON * FROM orders LIMIT 3\"
+  cqlite query data --format csv \"SELECT id, total FROM shop.orders\" > orders.csv";
+
+/// Options of `query`.
+#[derive(Args)]
+pub struct QueryArgs {
+    /// A component file of an SSTable, or a directory
+    pub path: PathBuf,
+    /// The statement
+    pub cql: String,
+    /// A file with the statements that define the schema
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+    /// Epoch seconds at which data is, or is not yet, expired [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+    /// How rows are shown [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+}
+
+/// How rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns
+    Table,
+    /// One array of objects
+    Json,
+    /// An object a line
+    Jsonl,
+    /// Comma separated values, by RFC 4180
+    Csv,
+    /// Arrow IPC
+    Arrow,
+    /// Parquet
+    Parquet,
 }
 
 /// What the command line says. Ends the process, with its status, when it says nothing that can be done or asks for

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod merge;
 pub mod model;
 pub mod partitioner;
+pub mod query;
 pub mod read;
 pub mod schema;
 pub mod sstable;

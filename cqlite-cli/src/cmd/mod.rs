@@ -2,6 +2,7 @@
 
 mod dump;
 pub mod metadata;
+pub mod query;
 
 use crate::args::Verb;
 use crate::failure::Failure;
@@ -16,6 +17,7 @@ pub fn run(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Dump(args) => dump::run(&args),
         Verb::Metadata(args) => metadata::run(&args),
+        Verb::Query(args) => query::run(&args),
     };
     match done {
         Ok(()) => 0,

@@ -1,7 +1,11 @@
 //! Where data goes: standard output, through one reused buffer, and how instants and strings look there.
 
+pub mod csv;
 pub mod instant;
 pub mod java;
+pub mod json;
+pub mod plain;
+pub mod table;
 pub mod value;
 
 use crate::failure::Failure;
@@ -28,10 +32,15 @@ impl Out {
         };
         #[cfg(not(unix))]
         let to = Box::new(std::io::stdout());
-        Ok(Out {
+        Ok(Out::to(to))
+    }
+
+    /// Something else.
+    pub fn to(to: Box<dyn Write>) -> Self {
+        Out {
             text: Vec::with_capacity(2 * BUFFER_BYTES),
             to,
-        })
+        }
     }
 
     /// Writes what has gathered, if it is much.

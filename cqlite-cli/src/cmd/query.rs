@@ -1,0 +1,250 @@
+//! `query`: one `SELECT` over all SSTables of a table, merged.
+
+use crate::args::{Format, QueryArgs};
+use crate::cmd::{now, open};
+use crate::failure::Failure;
+use crate::output::Out;
+use crate::output::csv::Csv;
+use crate::output::json::{JsonArray, JsonLines};
+use crate::output::table::Table;
+use cqlite_core::cql::ast::{QualifiedName, Select};
+use cqlite_core::cql::{parse_select, quote_name};
+use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow};
+use cqlite_core::read::TableReader;
+use cqlite_core::schema::{FoundSchema, find_schema};
+use cqlite_core::sstable::{TableDirectory, directory};
+use cqlite_core::types::CqlType;
+use cqlite_core::{Error, Result};
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// How many names advice lists at most.
+const ADVICE_NAMES_MAX: usize = 20;
+
+/// What the rows of a result are written by.
+pub trait RowWriter {
+    /// Before the first row.
+    fn begin(&mut self, columns: &[ResultColumn], out: &mut Out) -> Result<(), Failure>;
+
+    /// A row.
+    fn row(&mut self, row: &dyn Cells, out: &mut Out) -> Result<(), Failure>;
+
+    /// After the last row.
+    fn end(&mut self, out: &mut Out) -> Result<(), Failure>;
+}
+
+/// The values of a row, for a [`RowWriter`].
+pub trait Cells {
+    /// Type and raw bytes of the `i`th value, `None` if it is null.
+    fn cell(&self, i: usize) -> (&CqlType, Option<&[u8]>);
+
+    /// Appends the row as a JSON object.
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()>;
+}
+
+impl Cells for ResultRow<'_> {
+    fn cell(&self, i: usize) -> (&CqlType, Option<&[u8]>) {
+        (&self.columns()[i].ty, self.value(i))
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()> {
+        ResultRow::write_json(self, out)
+    }
+}
+
+/// A row of `SELECT JSON`: one column of text.
+struct JsonRow<'a> {
+    text: &'a [u8],
+}
+
+impl Cells for JsonRow<'_> {
+    fn cell(&self, _: usize) -> (&CqlType, Option<&[u8]>) {
+        (&CqlType::Text, Some(self.text))
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(self.text);
+        Ok(())
+    }
+}
+
+/// Runs the statement and prints its rows.
+pub fn run(args: &QueryArgs) -> Result<(), Failure> {
+    let select = parse_select(&args.cql)?;
+    let now = now(args.now);
+    let (reader, found) = open_table(&args.path, args.schema.as_deref(), &select, now)?;
+    let options = PlanOptions {
+        indexes: &found.indexes,
+        now,
+    };
+    let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options)?;
+    let mut writer = writer(args.format, plan.is_json())?;
+    let mut out = Out::stdout()?;
+    let done = print(&plan, &reader, &mut *writer, &mut out);
+    // What precedes a fault is printed.
+    out.flush()?;
+    done
+}
+
+fn print(
+    plan: &Plan,
+    reader: &TableReader,
+    writer: &mut dyn RowWriter,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let mut rows = plan.execute(reader);
+    let mut json = Vec::new();
+    let json_column = [ResultColumn {
+        name: "[json]".to_owned(),
+        ty: CqlType::Text,
+    }];
+    let columns = match plan.is_json() {
+        true => &json_column[..],
+        false => plan.columns(),
+    };
+    writer.begin(columns, out)?;
+    let mut is_first = true;
+    loop {
+        let found = match rows.advance() {
+            Ok(found) => found,
+            Err(e) => {
+                writer.end(out)?;
+                return Err(e.into());
+            }
+        };
+        if !found {
+            return writer.end(out);
+        }
+        if plan.is_json() {
+            json.clear();
+            rows.row().write_json(&mut json)?;
+            writer.row(&JsonRow { text: &json }, out)?;
+        } else {
+            writer.row(&rows.row(), out)?;
+        }
+        // The first row is to be seen at once, however long the next one takes.
+        if is_first {
+            out.flush()?;
+        }
+        is_first = false;
+        out.drain()?;
+    }
+}
+
+fn writer(format: Option<Format>, is_json: bool) -> Result<Box<dyn RowWriter>> {
+    let format = format.unwrap_or_else(|| match std::io::stdout().is_terminal() && !is_json {
+        true => Format::Table,
+        false => Format::Jsonl,
+    });
+    Ok(match format {
+        Format::Table => Box::new(Table::of_terminal()),
+        Format::Json => Box::new(JsonArray::default()),
+        Format::Jsonl => Box::new(JsonLines),
+        Format::Csv => Box::new(Csv::default()),
+        Format::Arrow | Format::Parquet => {
+            return Err(Error::unsupported(format!(
+                "the format {}",
+                if format == Format::Arrow {
+                    "arrow"
+                } else {
+                    "parquet"
+                }
+            ))
+            .advise("take table, json, jsonl or csv"));
+        }
+    })
+}
+
+/// Opens the table that the statement is about.
+fn open_table(
+    path: &Path,
+    schema: Option<&Path>,
+    select: &Select,
+    now: i64,
+) -> Result<(TableReader, FoundSchema), Failure> {
+    let from = &select.from;
+    let mut found = directory::resolve(path)?;
+    let table = match found.len() {
+        1 => found.remove(0),
+        _ => choose(found, from).map_err(|e| e.in_file(path))?,
+    };
+    let descriptors = table.readable()?;
+    if descriptors.is_empty() {
+        eprintln!(
+            "cqlite: {}: no SSTable; data that Cassandra has not flushed is in its commit log only",
+            table.directory.display()
+        );
+    }
+    let sstables = descriptors
+        .iter()
+        .map(open)
+        .collect::<Result<Vec<_>, _>>()?;
+    let asked = (from.keyspace.as_deref(), &*from.name);
+    let found = find_schema(&table, &sstables, schema, asked, now)?;
+    let is_it = from.name == found.table.name
+        && from
+            .keyspace
+            .as_ref()
+            .is_none_or(|ks| *ks == found.table.keyspace);
+    if !is_it {
+        let error = Error::not_found(format!("there is no table {from} here"));
+        return Err(error
+            .advise(format!("this is {}", found.table.full_name()))
+            .in_file(path)
+            .into());
+    }
+    let reader = TableReader::open(found.table.clone(), sstables)?;
+    Ok((reader, found))
+}
+
+/// The one of several tables that `FROM` names.
+fn choose(found: Vec<TableDirectory>, from: &QualifiedName) -> Result<TableDirectory> {
+    let fits = |table: &TableDirectory| {
+        table.name.as_ref().is_some_and(|name| {
+            name.table == from.name && from.keyspace.as_ref().is_none_or(|ks| *ks == name.keyspace)
+        })
+    };
+    let (mut fitting, others): (Vec<_>, Vec<_>) = found.into_iter().partition(fits);
+    // A table that was dropped and made again leaves an empty directory, or one of older files.
+    if fitting.len() > 1 {
+        let with_data = fitting.iter().filter(|t| !t.sstables.is_empty()).count();
+        if with_data == 1 {
+            fitting.retain(|t| !t.sstables.is_empty());
+        }
+    }
+    match fitting.len() {
+        1 => Ok(fitting.remove(0)),
+        0 => Err(Error::not_found(format!("there is no table {from} here"))
+            .advise(format!("there are {}", names(&others)))),
+        _ => {
+            let places: Vec<String> = fitting
+                .iter()
+                .map(|t| t.directory.display().to_string())
+                .collect();
+            Err(
+                Error::invalid(format!("{from} may be several tables")).advise(format!(
+                    "name the keyspace, or give one of {}",
+                    places.join(", ")
+                )),
+            )
+        }
+    }
+}
+
+fn names(tables: &[TableDirectory]) -> String {
+    let mut names: Vec<String> = tables
+        .iter()
+        .map(|table| match &table.name {
+            Some(name) => format!("{}.{}", quote_name(&name.keyspace), quote_name(&name.table)),
+            None => table.directory.display().to_string(),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    let more = names.len().saturating_sub(ADVICE_NAMES_MAX);
+    names.truncate(ADVICE_NAMES_MAX);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names.join(", ")
+}

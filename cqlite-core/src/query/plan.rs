@@ -1,0 +1,416 @@
+//! A statement against a schema becomes a plan: what to read, what to drop, what to show.
+//!
+//! Authority: `o.a.c.cql3.statements.SelectStatement.RawStatement.prepare`, `o.a.c.cql3.selection.Selection`.
+
+use super::columns::find_column;
+use super::filter::Filter;
+use super::function::resolve::Context;
+use super::input::Fetched;
+use super::prepare::{AggregateCall, Preparer};
+use super::restrictions::{Allowance, Partitions, Restrictions};
+use super::selection::{Node, Selected};
+use crate::cql::ast::{Expr, Limit, Ordering, Select, Selection};
+use crate::cql::quote_name;
+use crate::model::Slice;
+use crate::partitioner::Partitioner;
+use crate::schema::{ColumnKind, ColumnRef, IndexSchema, TableSchema};
+use crate::types::CqlType;
+use crate::{Error, Result};
+
+/// What a plan depends on beside the statement.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanOptions<'a> {
+    /// The secondary indexes of the table: what they answer needs no `ALLOW FILTERING`.
+    pub indexes: &'a [IndexSchema],
+    /// Seconds since 1970: what is alive then is shown, and what functions take for now.
+    pub now: i64,
+}
+
+/// A column of the result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultColumn {
+    /// Its name, an alias if it has one.
+    pub name: String,
+    /// Type of its values. A counter's are bigints.
+    pub ty: CqlType,
+}
+
+/// A statement that is ready to run over a table.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) partitions: Partitions,
+    /// Ascending in storage order; none if no row can fit.
+    pub(super) slices: Vec<Slice>,
+    pub(super) reversed: bool,
+    pub(super) filter: Filter,
+    pub(super) fetched: Vec<Fetched>,
+    pub(super) outputs: Vec<Selected>,
+    pub(super) aggregates: Vec<AggregateCall>,
+    pub(super) grouping: Option<Grouping>,
+    /// The result is sorted by these, of which the `bool`s say whether they descend.
+    pub(super) sort: Vec<(Selected, bool)>,
+    pub(super) per_partition_limit: u64,
+    pub(super) limit: u64,
+    pub(super) returns_statics_alone: bool,
+    pub(super) now: i64,
+    pub(super) schema: TableSchema,
+    columns: Vec<ResultColumn>,
+    json: bool,
+}
+
+/// How rows are grouped.
+#[derive(Debug)]
+pub(super) enum Grouping {
+    /// All of them are one group, which there always is.
+    Everything,
+    /// By the partition key and the first clustering columns; the last of these may go through a function.
+    Prefix {
+        /// How many clustering columns.
+        clustering: usize,
+        /// What is compared instead of the last of them, which is its only column.
+        function: Option<Selected>,
+    },
+}
+
+impl Plan {
+    /// Plans a statement about the table of `schema`, whose keys are of `partitioner`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what makes no sense, or what Cassandra refuses; `Unsupported`, by its name, for what Cassandra can
+    /// and this library cannot.
+    pub fn new(
+        select: &Select,
+        schema: &TableSchema,
+        partitioner: &Partitioner,
+        options: &PlanOptions<'_>,
+    ) -> Result<Plan> {
+        let context = Context {
+            schema,
+            partitioner,
+            now: options.now,
+        };
+        let mut preparer = Preparer::new(context);
+        let mut outputs = Vec::new();
+        let mut columns = Vec::new();
+        match &select.selection {
+            Selection::All => {
+                for column in schema.select_order() {
+                    outputs.push(preparer.column(&column));
+                }
+            }
+            Selection::Selectors(selectors) => {
+                for selector in selectors {
+                    outputs.push(preparer.select(&selector.expr)?);
+                }
+            }
+        }
+        for (i, output) in outputs.iter().enumerate() {
+            let alias = match &select.selection {
+                Selection::Selectors(selectors) => selectors[i].alias.clone(),
+                Selection::All => None,
+            };
+            columns.push(ResultColumn {
+                name: alias.unwrap_or_else(|| output.name.clone()),
+                ty: match &output.ty {
+                    CqlType::Counter => CqlType::BigInt,
+                    ty => ty.clone(),
+                },
+            });
+        }
+
+        let selects = |kind: ColumnKind| preparer.columns.iter().any(|c| c.kind == kind);
+        let only_statics = select.selection != Selection::All
+            && !schema.is_static_compact()
+            && selects(ColumnKind::Static)
+            && !selects(ColumnKind::Clustering)
+            && !selects(ColumnKind::Regular);
+        let allowance = Allowance {
+            filtering: select.allow_filtering,
+            only_statics,
+            indexes: options.indexes,
+        };
+        let restrictions = Restrictions::new(context, &select.relations, &allowance)?;
+        let uses_index = restrictions.check(&allowance)?;
+        if select.distinct {
+            check_distinct(select, schema, &preparer.columns, &restrictions)?;
+        }
+        let grouping = grouping(select, context, &restrictions, &preparer)?;
+        if matches!(grouping, Some(Grouping::Everything)) && select.per_partition_limit.is_some() {
+            return Err(Error::invalid(
+                "PER PARTITION LIMIT has no meaning for an aggregate of all rows",
+            ));
+        }
+        let order = order(select, schema, &restrictions, uses_index)?;
+        let mut sort = Vec::new();
+        if restrictions.has_key_in() {
+            for (column, descending) in &order.columns {
+                sort.push((preparer.column(column), *descending));
+            }
+        }
+        let per_partition_limit = match select.distinct {
+            true => 1,
+            false => limit(&select.per_partition_limit)?,
+        };
+        Ok(Plan {
+            partitions: restrictions.partitions()?,
+            slices: restrictions.slices()?,
+            reversed: order.reversed,
+            filter: restrictions.filter(&allowance)?,
+            returns_statics_alone: restrictions.returns_statics_alone(),
+            fetched: preparer.columns,
+            aggregates: preparer.aggregates,
+            outputs,
+            grouping,
+            sort,
+            per_partition_limit,
+            limit: limit(&select.limit)?,
+            now: options.now,
+            schema: schema.clone(),
+            columns,
+            json: select.json,
+        })
+    }
+
+    /// The columns of the result. Of `SELECT JSON` those that the objects have.
+    pub fn columns(&self) -> &[ResultColumn] {
+        &self.columns
+    }
+
+    /// Whether it is a `SELECT JSON`, whose rows are to be shown as JSON objects.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// For each column of the result the fetched one that it is, if all are that.
+    pub(super) fn plain_outputs(&self) -> Option<Vec<usize>> {
+        if self.grouping.is_some() {
+            return None;
+        }
+        let plain = |output: &Selected| match output.node {
+            Node::Column(i) => Some(i),
+            _ => None,
+        };
+        self.outputs.iter().map(plain).collect()
+    }
+}
+
+fn limit(limit: &Option<Limit>) -> Result<u64> {
+    match limit {
+        Some(Limit::Rows(rows)) => Ok((*rows).into()),
+        Some(Limit::Bind(marker)) => Err(marker.unbound()),
+        None => Ok(u64::MAX),
+    }
+}
+
+fn check_distinct(
+    select: &Select,
+    schema: &TableSchema,
+    fetched: &[Fetched],
+    restrictions: &Restrictions<'_>,
+) -> Result<()> {
+    if select.per_partition_limit.is_some() {
+        return Err(Error::invalid(
+            "PER PARTITION LIMIT has no meaning for DISTINCT, which shows a row a partition",
+        ));
+    }
+    if restrictions.has_clustering() || restrictions.has_regulars() {
+        return Err(Error::invalid(
+            "SELECT DISTINCT: only columns of the partition key and static columns can be restricted",
+        ));
+    }
+    let of_partition =
+        |kind: ColumnKind| matches!(kind, ColumnKind::PartitionKey | ColumnKind::Static);
+    if let Some(other) = fetched.iter().find(|c| !of_partition(c.kind)) {
+        return Err(Error::invalid(format!(
+            "SELECT DISTINCT: {} is neither a column of the partition key nor static",
+            quote_name(&other.name)
+        )));
+    }
+    if restrictions.is_range() {
+        let is_selected = |i: &usize| {
+            fetched
+                .iter()
+                .any(|c| c.kind == ColumnKind::PartitionKey && c.index == *i)
+        };
+        if let Some(i) = (0..schema.partition_key.len()).find(|i| !is_selected(i)) {
+            return Err(Error::invalid(format!(
+                "SELECT DISTINCT: all columns of the partition key have to be selected, {} too",
+                quote_name(&schema.partition_key[i].name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn grouping(
+    select: &Select,
+    context: Context<'_>,
+    restrictions: &Restrictions<'_>,
+    preparer: &Preparer<'_>,
+) -> Result<Option<Grouping>> {
+    if select.group_by.is_empty() {
+        let aggregates = !preparer.aggregates.is_empty();
+        return Ok(aggregates.then_some(Grouping::Everything));
+    }
+    let schema = context.schema;
+    let mut key = schema
+        .columns()
+        .filter(|c| matches!(c.kind, ColumnKind::PartitionKey | ColumnKind::Clustering))
+        .peekable();
+    let (mut clustering, mut function) = (0, None);
+    for expr in &select.group_by {
+        if function.is_some() {
+            return Err(Error::invalid(
+                "GROUP BY: a function can only stand at the end",
+            ));
+        }
+        let column = match expr {
+            Expr::Column(name) => find_column(schema, name)?,
+            Expr::Call { .. } => {
+                let mut own = Preparer::new(context);
+                let call = own.select(expr)?;
+                let [only] = own.columns.as_slice() else {
+                    return Err(Error::invalid(format!(
+                        "GROUP BY {expr}: a function of just one clustering column is needed"
+                    )));
+                };
+                if only.kind != ColumnKind::Clustering || !own.aggregates.is_empty() {
+                    return Err(Error::invalid(format!(
+                        "GROUP BY {expr}: only scalar functions of a clustering column can group rows"
+                    )));
+                }
+                let column = find_column(schema, &only.name)?;
+                function = Some(call);
+                column
+            }
+            _ => {
+                return Err(Error::invalid(format!(
+                    "GROUP BY {expr}: only columns, and functions of them, can group rows"
+                )));
+            }
+        };
+        if !matches!(
+            column.kind,
+            ColumnKind::PartitionKey | ColumnKind::Clustering
+        ) {
+            return Err(Error::invalid(format!(
+                "GROUP BY {}: only columns of the primary key can group rows",
+                quote_name(column.name)
+            )));
+        }
+        loop {
+            let Some(next) = key.next() else {
+                return Err(Error::invalid(
+                    "GROUP BY: the columns stand in the order of the primary key",
+                ));
+            };
+            clustering += usize::from(next.kind == ColumnKind::Clustering);
+            if next == column {
+                break;
+            }
+            if !restrictions.is_eq(next.kind, next.index) {
+                return Err(Error::invalid(format!(
+                    "GROUP BY {}: {} comes before it in the primary key",
+                    quote_name(column.name),
+                    quote_name(next.name)
+                )));
+            }
+        }
+    }
+    if key
+        .peek()
+        .is_some_and(|c| c.kind == ColumnKind::PartitionKey)
+    {
+        return Err(Error::invalid(
+            "GROUP BY: either all columns of the partition key group rows, or none",
+        ));
+    }
+    if clustering > 0 && select.distinct {
+        return Err(Error::invalid(
+            "SELECT DISTINCT cannot be grouped by clustering columns",
+        ));
+    }
+    Ok(Some(Grouping::Prefix {
+        clustering,
+        function,
+    }))
+}
+
+struct Order<'s> {
+    /// The columns, and whether they descend.
+    columns: Vec<(ColumnRef<'s>, bool)>,
+    reversed: bool,
+}
+
+fn order<'s>(
+    select: &Select,
+    schema: &'s TableSchema,
+    restrictions: &Restrictions<'_>,
+    uses_index: bool,
+) -> Result<Order<'s>> {
+    let mut columns: Vec<(ColumnRef<'s>, bool)> = Vec::new();
+    for Ordering {
+        column,
+        ann_of,
+        descending,
+    } in &select.order_by
+    {
+        if ann_of.is_some() {
+            return Err(Error::unsupported(format!(
+                "ORDER BY {} ANN OF: only a vector index answers it",
+                quote_name(column)
+            )));
+        }
+        let column = find_column(schema, column)?;
+        match columns.iter_mut().find(|(c, _)| *c == column) {
+            Some(same) => same.1 = *descending,
+            None => columns.push((column, *descending)),
+        }
+    }
+    if columns.is_empty() {
+        return Ok(Order {
+            columns,
+            reversed: false,
+        });
+    }
+    if uses_index {
+        return Err(Error::invalid(
+            "ORDER BY: the result of a secondary index has no other order",
+        ));
+    }
+    if restrictions.is_range() {
+        return Err(
+            Error::invalid("ORDER BY: rows are in order only within a partition")
+                .advise("restrict the partition key by = or IN"),
+        );
+    }
+    let (mut next, mut reversed) = (0, None);
+    for (column, descending) in &columns {
+        let name = quote_name(column.name);
+        if column.kind != ColumnKind::Clustering {
+            return Err(Error::invalid(format!(
+                "ORDER BY {name}: rows can be ordered only by clustering columns"
+            )));
+        }
+        while next != column.index {
+            if next > column.index || !restrictions.is_eq(ColumnKind::Clustering, next) {
+                return Err(Error::invalid(format!(
+                    "ORDER BY {name}: the columns stand in the order of the primary key"
+                )));
+            }
+            next += 1;
+        }
+        next += 1;
+        let against = *descending != schema.clustering[column.index].descending;
+        if reversed.is_some_and(|reversed| reversed != against) {
+            return Err(Error::invalid(
+                "ORDER BY: rows can be had in the order of the table or in its exact reverse",
+            ));
+        }
+        reversed = Some(against);
+    }
+    Ok(Order {
+        columns,
+        reversed: reversed.unwrap_or(false),
+    })
+}
