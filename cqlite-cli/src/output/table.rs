@@ -325,15 +325,16 @@ mod tests {
                 (CqlType::Text, None),
             ]),
         ];
-        assert_eq!(
-            shown(80, &["k", "value"], rows),
-            "    k | value\n\
-             ------+-------\n    \
-                7 | 中\\n\n \
-             1024 | NULL\n\
-             \n(2 rows)\n"
-                .replace(" k |", "k    |")
-        );
+        let lines = [
+            " k    | value",
+            "------+-------",
+            "    7 | 中\\n",
+            " 1024 | NULL",
+            "",
+            "(2 rows)",
+            "",
+        ];
+        assert_eq!(shown(80, &["k", "value"], rows), lines.join("\n"));
     }
 
     #[test]
@@ -346,7 +347,9 @@ mod tests {
         let table = shown(20, &["a", "b"], vec![row]);
         assert!(table.lines().all(|line| line.width() <= 20), "{table}");
         assert!(table.contains("| x"), "{table}");
-        assert_eq!(table.matches("0123456789").count(), 2, "{table}");
+        let cells = table.lines().skip(2).take(3);
+        let joined: String = cells.map(|l| l[1..].split(' ').next().unwrap()).collect();
+        assert_eq!(joined, long, "{table}");
     }
 
     #[test]
