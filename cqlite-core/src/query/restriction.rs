@@ -176,18 +176,17 @@ pub(super) struct RestrictionSet {
 impl RestrictionSet {
     /// Adds a restriction, merged with those of the same columns.
     ///
-    /// Errors: `InvalidInput` when they cannot be demanded together.
+    /// Errors: `InvalidInput` when they cannot be demanded together; the set has then no meaning.
     pub fn add(&mut self, new: Restriction, names: impl Fn(&[usize]) -> String) -> Result<()> {
         let shares = |r: &Restriction| r.columns.iter().any(|column| new.columns.contains(column));
         let (mut shared, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.restrictions)
             .into_iter()
             .partition(shares);
         self.restrictions = others;
-        let merged = match shared.len() {
-            0 => new,
-            1 => shared.remove(0).merge(new, names)?,
-            // The later one begins with another column, or is no slice: an error in any case.
-            n => shared.remove(n - 1).merge(new, names)?,
+        // Where several are shared the last begins with another column, or is no slice: an error in any case.
+        let merged = match shared.pop() {
+            Some(old) => old.merge(new, names)?,
+            None => new,
         };
         let at = self
             .restrictions
@@ -286,6 +285,8 @@ mod tests {
         add(&mut set, slice(&[1], Operator::Lt)).unwrap();
         let error = add(&mut set, slice(&[0, 1], Operator::Gt)).unwrap_err();
         assert!(error.contains("[1] is in two inequalities"), "{error}");
+        let mut set = RestrictionSet::default();
+        add(&mut set, slice(&[1], Operator::Lt)).unwrap();
         let error = add(&mut set, eq(1)).unwrap_err();
         assert!(error.contains("both an equality"), "{error}");
     }
