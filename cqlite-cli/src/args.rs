@@ -3,7 +3,7 @@
 //! Called through a link named as one of Cassandra's tools, the binary takes that tool's options.
 
 use crate::cmd::metadata::Unit;
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -192,18 +192,21 @@ pub fn parse() -> Verb {
     let args: Vec<OsString> = args.collect();
     match tool(&program) {
         Some("sstabledump") => {
-            let command =
-                Command::new("sstabledump").about("Print the partitions of an SSTable as JSON");
-
-            let command = DumpArgs::augment_args(command)
-                .mut_arg("keys", |arg| arg.num_args(1..=500))
-                .mut_arg("exclude", |arg| arg.num_args(1..=500));
+            // Here an option takes all keys up to the next option.
+            let many = |arg: Arg| {
+                let arg = arg.num_args(1..=500).allow_hyphen_values(false);
+                arg.allow_negative_numbers(true)
+            };
+            let command = DumpArgs::augment_args(Command::new("sstabledump"))
+                .about("Print the partitions of an SSTable as JSON")
+                .mut_arg("keys", many)
+                .mut_arg("exclude", many);
             Verb::Dump(parse_tool(command, args))
         }
         Some("sstablemetadata") => {
-            let command = Command::new("sstablemetadata")
+            let command = MetadataArgs::augment_args(Command::new("sstablemetadata"))
                 .about("Print what Statistics.db says about SSTables");
-            Verb::Metadata(parse_tool(MetadataArgs::augment_args(command), args))
+            Verb::Metadata(parse_tool(command, args))
         }
         _ => {
             let args = std::iter::once(OsString::from("cqlite")).chain(args);

@@ -187,11 +187,31 @@ fn table_name(directory: &Path) -> Option<TableName> {
         .or_else(|| TableName::of_directory(&directory.canonicalize().ok()?))
 }
 
-/// Whether a directory holds the hidden table of a secondary index: its name starts with a dot.
+/// Whether a directory holds the hidden table of a secondary index: its name starts with a dot, and it lies in a table's
+/// directory, snapshot or backups. Directories of tables that are older than 2.1 have no id.
 pub fn is_index_directory(directory: &Path) -> bool {
-    let absolute = std::path::absolute(directory.join("."));
-    let name = absolute.as_ref().ok().and_then(|path| path.file_name());
-    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    let Ok(absolute) = std::path::absolute(directory.join(".")) else {
+        return false;
+    };
+    let parts: Vec<&str> = absolute.iter().filter_map(|part| part.to_str()).collect();
+    let Some((index, rest)) = parts.split_last() else {
+        return false;
+    };
+    let rest = match rest {
+        [rest @ .., "snapshots", _tag] => rest,
+        [rest @ .., "backups"] => rest,
+        rest => rest,
+    };
+    let is_word = |text: &str| {
+        let is_letter = |b: u8| b == b'_' || b.is_ascii_alphanumeric();
+        !text.is_empty() && text.bytes().all(is_letter)
+    };
+    let is_table = match rest {
+        [.., keyspace, table] => is_word(keyspace) && is_word(table),
+        _ => false,
+    };
+    let is_index = index.len() > 1 && index.starts_with('.');
+    is_index && (is_table || TableName::of_directory(&absolute).is_some())
 }
 
 /// Nothing lies at `path`: what else may have been meant.

@@ -238,6 +238,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn lines_of_cassandra() {
+        let line = "REMOVE:[/var/lib/cassandra/data/golden/transaction_open-43185c8da6145827aef2f6890024aed7/\
+                    oa-1-big-,1795259338877,8][4192705754]";
+        let record = Record {
+            kind: Kind::Remove,
+            prefix: "oa-1-big-",
+            files: 8,
+        };
+        assert_eq!(parse(line), Some(record));
+        assert_eq!(parse(&line.replace("77,8", "78,8")), None);
+        let commit = parse("COMMIT:[,0,0][2613697770]").unwrap();
+        assert_eq!(commit.kind, Kind::Commit);
+    }
+
+    #[test]
     fn what_a_transaction_leaves_dead() {
         let add = line("ADD", "/d/ks/t-1/oa-10-big-", 0, 8);
         let remove = line("REMOVE", "/d/ks/t-1/oa-1-big-", 1_700_000_000_123, 2);

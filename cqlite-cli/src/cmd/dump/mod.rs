@@ -14,8 +14,7 @@ use crate::output::Out;
 use cqlite_core::Result;
 use cqlite_core::model::{PartitionSource, StreamHeader};
 use cqlite_core::sstable::index::PartitionIndex;
-use cqlite_core::sstable::{Component, SSTable, Scan, directory};
-use cqlite_core::types::CqlType;
+use cqlite_core::sstable::{Component, Lookup, SSTable, Scan, directory};
 use debug::DebugPrinter;
 use json::JsonPrinter;
 use layout::{Indented, Lines};
@@ -57,7 +56,7 @@ fn sstable_text(
         now: now(args.now),
         raw_timestamps: args.raw_timestamps,
     };
-    let selection = Selection::new(args, &header.key_type)?;
+    let selection = Selection::new(args, sstable)?;
     if args.debug {
         let mut printer = DebugPrinter::new(&header);
         return selection.each(&mut scan, |scan| printer.partition(scan, out));
@@ -133,41 +132,87 @@ fn index_path(sstable: &SSTable) -> std::path::PathBuf {
 
 /// Which partitions are printed.
 struct Selection<'a> {
-    key_type: &'a CqlType,
-    /// Texts of keys; none for all.
-    keys: &'a [String],
+    sstable: &'a SSTable,
+    /// Raw keys in the order of the SSTable, or all.
+    keys: Option<Vec<Vec<u8>>>,
     /// Texts of keys.
     exclude: &'a [String],
 }
 
 impl<'a> Selection<'a> {
-    fn new(args: &'a DumpArgs, key_type: &'a CqlType) -> Result<Self> {
+    /// # Errors
+    /// `InvalidInput` when a key is none of the table's.
+    fn new(args: &'a DumpArgs, sstable: &'a SSTable) -> Result<Self> {
+        let ty = &sstable.stream().key_type;
+        let wanted = args.keys.iter().filter(|key| !args.exclude.contains(key));
+        let mut keys = wanted
+            .map(|key| {
+                ty.from_text(key).map_err(|e| {
+                    let ty = ty.cql_name();
+                    e.advise(format!("keys of this table are of type {ty}"))
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        keys.sort_by(|a, b| sstable.partitioner().compare_keys(a, b));
+        keys.dedup();
         Ok(Selection {
-            key_type,
-            keys: &args.keys,
+            sstable,
+            keys: (!args.keys.is_empty()).then_some(keys),
             exclude: &args.exclude,
         })
     }
 
-    /// Visits the partitions in their order.
+    /// Visits the partitions in their order, those of given keys through the index if there is one.
     fn each(
         &self,
         scan: &mut Scan,
         mut visit: impl FnMut(&mut Scan) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut text = Vec::new();
-        while scan.next_partition()? {
-            if !self.keys.is_empty() || !self.exclude.is_empty() {
+        let mut visit = |scan: &mut Scan| {
+            if !self.exclude.is_empty() {
                 text.clear();
-                self.key_type.write_text(scan.partition().key, &mut text)?;
-                let is = |key: &String| key.as_bytes() == text;
-                if self.exclude.iter().any(is)
-                    || (!self.keys.is_empty() && !self.keys.iter().any(is))
-                {
-                    continue;
+                let key_type = &self.sstable.stream().key_type;
+                key_type.write_text(scan.partition().key, &mut text)?;
+                if self.exclude.iter().any(|key| key.as_bytes() == text) {
+                    return Ok(());
                 }
             }
-            visit(scan)?;
+            visit(scan)
+        };
+        let Some(keys) = &self.keys else {
+            while scan.next_partition()? {
+                visit(scan)?;
+            }
+            return Ok(());
+        };
+        for key in keys {
+            let key = self.sstable.partitioner().decorate(key);
+            match self.sstable.lookup(&key)? {
+                Lookup::Absent => {}
+                Lookup::At(located) => {
+                    scan.seek_partition(located.data_position);
+                    if scan.next_partition()? && scan.partition().key == key.key {
+                        visit(scan)?;
+                    }
+                }
+                Lookup::NoIndex => return self.search(keys, scan, visit),
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the partitions of given keys without an index.
+    fn search(
+        &self,
+        keys: &[Vec<u8>],
+        scan: &mut Scan,
+        mut visit: impl FnMut(&mut Scan) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        while scan.next_partition()? {
+            if keys.iter().any(|key| key == scan.partition().key) {
+                visit(scan)?;
+            }
         }
         Ok(())
     }

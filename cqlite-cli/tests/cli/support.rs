@@ -1,7 +1,5 @@
 //! Runs the real binary, and finds the golden tables.
 
-#![allow(dead_code)] // Each test uses a part of it.
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 

@@ -1,8 +1,6 @@
 //! `metadata` prints what Cassandra's sstablemetadata printed, byte for byte, for every golden table.
 
-mod support;
-
-use support::{children, cqlite, difference, golden, name, tables_with};
+use crate::support::{children, cqlite, difference, golden, name, tables_with};
 
 #[test]
 fn every_golden_metadata() {

@@ -1,8 +1,6 @@
 //! `dump` prints what Cassandra's sstabledump printed, byte for byte, for every golden table in all five forms.
 
-mod support;
-
-use support::{children, cqlite, difference, golden, name, tables_with};
+use crate::support::{children, cqlite, difference, golden, name, tables_with};
 
 /// File name suffixes of the forms, and the options that ask for them.
 const FORMS: [(&str, &[&str]); 5] = [

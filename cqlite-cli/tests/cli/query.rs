@@ -1,12 +1,10 @@
 //! `query` on data directories, tables and single SSTables: schemas from everywhere, formats, errors and exit statuses.
 
-mod support;
-
+use crate::support::{self, Ran, copy_files, golden, ran, run};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use support::{Ran, copy_files, golden, ran, run};
 
 fn query(path: &str, cql: &str, more: &[&str]) -> Ran {
     let mut args = vec!["query", path, cql];

@@ -1,0 +1,7 @@
+//! Runs the real binary over the golden tables.
+
+mod golden_dump;
+mod golden_metadata;
+mod query;
+mod support;
+mod transcripts;
