@@ -6,11 +6,14 @@
 
 #![allow(unsafe_code)] // For the allocator that counts.
 
+use cqlite_core::io::{Mapped, Source};
 use cqlite_core::model::*;
 use cqlite_core::partitioner::{PartitionPosition, TokenRange};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::{HeaderTypes, TableSchema};
-use cqlite_core::sstable::{Component, Descriptor, Lookup, OpenOptions, SSTable};
+use cqlite_core::sstable::component::compression_info::CompressionInfo;
+use cqlite_core::sstable::data::{Buffer, DataFile, Scratch};
+use cqlite_core::sstable::{Component, Descriptor, Lookup, OpenOptions, SSTable, Version};
 use cqlite_core::types::{CqlType, counter};
 use cqlite_core::{Error, ErrorKind, Result};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -509,4 +512,43 @@ fn damage(tables: &[&str], rounds: usize) {
 #[test]
 fn damaged_components_are_survived() {
     damage(&TABLES, 12);
+}
+
+/// A file of a few bytes that claims a chunk of 256 MiB is told by its length, before memory is taken.
+#[test]
+fn claims_of_chunks_take_no_memory() {
+    for (class, bytes) in [
+        ("LZ4Compressor", 1000),
+        ("SnappyCompressor", 1000),
+        ("DeflateCompressor", 1000),
+        ("ZstdCompressor", 1000),
+        ("NoopCompressor", 1000),
+    ] {
+        let length = 1u32 << 28;
+        let mut info = (class.len() as u16).to_be_bytes().to_vec();
+        info.extend(class.as_bytes());
+        info.extend([0; 4]);
+        info.extend(length.to_be_bytes());
+        info.extend(i32::MAX.to_be_bytes());
+        info.extend(u64::from(length).to_be_bytes());
+        info.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let info = Mapped::from_vec(Path::new("oa-1-big-CompressionInfo.db"), info);
+        let info = CompressionInfo::parse(info, Version::parse("oa", "big").unwrap()).unwrap();
+        // What LZ4 says of the length is true to the claim.
+        let mut stored = length.to_le_bytes().to_vec();
+        stored.resize(bytes, 0xff);
+        let source = Source::new(
+            Path::new("oa-1-big-Data.db"),
+            bytes as u64,
+            Box::new(stored),
+        );
+        let file = DataFile::compressed(source, info).verify_checksums(false);
+        let before = LIVE.get();
+        PEAK.set(before);
+        let (mut out, mut scratch) = (Buffer::default(), Scratch::default());
+        let e = file.read_chunks(0, 1, &mut out, &mut scratch).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Corrupt, "{class}: {e}");
+        let peak = PEAK.get() - before;
+        assert!(peak < 1 << 20, "{class}: {peak} bytes");
+    }
 }

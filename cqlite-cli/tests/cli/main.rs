@@ -1,5 +1,6 @@
 //! Runs the real binary over the golden tables.
 
+mod bad_files;
 mod golden_dump;
 mod golden_metadata;
 mod query;

@@ -230,6 +230,18 @@ mod tests {
     use super::*;
     use ShardKind::*;
 
+    #[test]
+    fn more_shards_than_a_header_counts_are_refused() {
+        let context = |first: u8| {
+            let mut context = vec![0, 0];
+            context.resize(2 + 17_000 * SHARD_BYTES, first);
+            context
+        };
+        let mut out = Vec::new();
+        assert!(merge(&context(1), &context(2), &mut out).is_err());
+        assert!(merge(&context(1), &[0, 0], &mut out).is_ok());
+    }
+
     fn context(shards: &[(u8, i64, i64, ShardKind)]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut writer = ContextWriter::new(&mut out);

@@ -30,6 +30,9 @@ impl CqlType {
     }
 }
 
+/// How much of a name an error repeats.
+const ERROR_CHARS_MAX: usize = 400;
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -38,7 +41,14 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     #[cold]
     fn error(&self, what: impl Into<String>) -> Error {
-        Error::corrupt(format!("{} in the type '{}'", what.into(), self.text)).at(self.at as u64)
+        // A damaged name may be as long as its file: the beginning tells it well enough.
+        let shown: String = self.text.chars().take(ERROR_CHARS_MAX).collect();
+        let more = if shown.len() < self.text.len() {
+            "..."
+        } else {
+            ""
+        };
+        Error::corrupt(format!("{} in the type '{shown}{more}'", what.into())).at(self.at as u64)
     }
 
     fn peek(&self) -> Option<u8> {

@@ -11,10 +11,10 @@ use super::{now, open, sstables};
 use crate::args::DumpArgs;
 use crate::failure::Failure;
 use crate::output::Out;
-use cqlite_core::Result;
 use cqlite_core::model::{PartitionSource, StreamHeader};
 use cqlite_core::sstable::index::PartitionIndex;
 use cqlite_core::sstable::{Component, Lookup, SSTable, Scan, directory};
+use cqlite_core::{Error, Result};
 use debug::DebugPrinter;
 use json::JsonPrinter;
 use layout::{Indented, Lines};
@@ -102,7 +102,8 @@ fn keys_text(sstable: &Arc<SSTable>, out: &mut Out) -> Result<(), Failure> {
     let mut push = |key: &[u8], out: &mut Out| {
         out.text.extend_from_slice(separator);
         separator = b", [";
-        json::key::<Indented>(&mut out.text, key_type, key)?;
+        json::key::<Indented>(&mut out.text, key_type, key)
+            .map_err(|e| e.in_partition(key).in_file(sstable.data().source().path()))?;
         out.text.extend_from_slice(b" ]");
         out.drain()
     };
@@ -178,7 +179,10 @@ impl<'a> Selection<'a> {
                     return Ok(());
                 }
             }
-            visit(scan)
+            visit(scan).map_err(|failure| match failure {
+                Failure::Core(e) => Failure::Core(in_partition(e, scan)),
+                failure => failure,
+            })
         };
         let Some(keys) = &self.keys else {
             while scan.next_partition()? {
@@ -192,8 +196,11 @@ impl<'a> Selection<'a> {
                 Lookup::Absent => {}
                 Lookup::At(located) => {
                     scan.seek_partition(located.data_position);
-                    if scan.next_partition()? && scan.partition().key == key.key {
+                    let same = scan.next_partition()? && scan.partition().key == key.key;
+                    if same {
                         visit(scan)?;
+                    } else if located.key.is_some() {
+                        return Err(wrong_key(located.data_position, key.key, scan).into());
                     }
                 }
                 Lookup::NoIndex => return self.search(keys, scan, visit),
@@ -216,4 +223,26 @@ impl<'a> Selection<'a> {
         }
         Ok(())
     }
+}
+
+/// Gives an error of showing a value the place that it does not know.
+#[cold]
+fn in_partition(e: Error, scan: &Scan) -> Error {
+    if e.location().file.is_some() {
+        return e;
+    }
+    e.in_partition(scan.partition().key)
+        .in_file(scan.sstable().data().source().path())
+}
+
+/// What an index is that holds whole keys and leads to another.
+#[cold]
+fn wrong_key(position: u64, key: &[u8], scan: &Scan) -> Error {
+    Error::corrupt("the partition here has another key than the index says")
+        .advise(
+            "the index does not belong to Data.db: move it away, the data can be read without it",
+        )
+        .at(position)
+        .in_partition(key)
+        .in_file(scan.sstable().data().source().path())
 }

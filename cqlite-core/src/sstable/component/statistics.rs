@@ -235,7 +235,9 @@ fn parse(bytes: &[u8], version: Version) -> Result<Statistics> {
             }
             _ => {
                 let what = format!("component {ordinal} is said to lie at {offset}..{end}");
-                return Err(Error::corrupt(what).at((toc_at + 8 * i) as u64));
+                return Err(Error::corrupt(what)
+                    .advise("restore Statistics.db")
+                    .at((toc_at + 8 * i) as u64));
             }
         };
         let mut component = &bytes[start..end];

@@ -1,0 +1,5 @@
+//! Counter contexts.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::counters(input));

@@ -1,0 +1,5 @@
+//! CQL statements.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::cql(input));

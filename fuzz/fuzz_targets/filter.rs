@@ -1,0 +1,5 @@
+//! Filter.db.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::filter(input));

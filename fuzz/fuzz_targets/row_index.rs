@@ -1,0 +1,5 @@
+//! Rows.db: an entry and its trie.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::row_index(input));

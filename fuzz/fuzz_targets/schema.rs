@@ -1,0 +1,5 @@
+//! A schema file.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::schema(input));

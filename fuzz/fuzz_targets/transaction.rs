@@ -1,0 +1,5 @@
+//! Transaction logs.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| cqlite_fuzz::transaction(input));
