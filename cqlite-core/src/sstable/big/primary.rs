@@ -2,7 +2,7 @@
 //!
 //! Authority: `o.a.c.io.sstable.format.big.BigTableReader.getRowIndexEntry`.
 
-use super::entry::{IndexEntries, IndexEntry, error, find_key};
+use super::entry::{COMPONENT, IndexEntries, IndexEntry, error, find_key};
 use super::summary::Summary;
 use crate::bytes::DecodeError;
 use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner};
@@ -42,7 +42,7 @@ impl<'a> PrimaryIndex<'a> {
                     let (start, end) = self.interval(summary, i)?;
                     find_key(self.file, start, end, key.key)
                 }
-                None => Ok(None),
+                None => self.before_all(summary).map(|_| None),
             },
             None => {
                 let entry = self.lower_bound(partitioner, &position)?;
@@ -62,8 +62,8 @@ impl<'a> PrimaryIndex<'a> {
     ) -> Result<Option<IndexEntry<'a>>> {
         let start = match &self.summary {
             Some(summary) => match summary.floor(partitioner, position)? {
-                Some(i) => summary.entry(i)?.1,
-                None => 0,
+                Some(i) => self.sampled(summary, i)? as u64,
+                None => self.before_all(summary)?,
             },
             None => 0,
         };
@@ -124,8 +124,44 @@ impl<'a> PrimaryIndex<'a> {
             true => position(i + 1)?,
             false => len,
         };
-        Ok((position(i)?, end))
+        Ok((self.sampled(summary, i)?, end))
     }
+
+    /// Offset of the entry of Index.db that the `i`th of the summary stands for. A summary of another SSTable would make
+    /// partitions vanish: the keys of both must be the same.
+    #[inline]
+    fn sampled(&self, summary: &Summary<'_>, i: usize) -> Result<usize> {
+        let (key, position) = summary.entry(i)?;
+        let at = usize::try_from(position).ok();
+        let same = at.and_then(|at| self.file.get(at..)).is_some_and(|entry| {
+            entry.split_first_chunk().is_some_and(|(len, rest)| {
+                u16::from_be_bytes(*len) as usize == key.len() && rest.starts_with(key)
+            })
+        });
+        match at {
+            Some(at) if same => Ok(at),
+            _ => Err(unfit(position)),
+        }
+    }
+
+    /// Offset of the first entry, for what precedes all of the summary, whose first entry it must be.
+    #[cold]
+    fn before_all(&self, summary: &Summary<'_>) -> Result<u64> {
+        if summary.is_empty() != self.file.is_empty()
+            || (!summary.is_empty() && self.sampled(summary, 0)? != 0)
+        {
+            return Err(unfit(0));
+        }
+        Ok(0)
+    }
+}
+
+#[cold]
+fn unfit(position: u64) -> Error {
+    Error::corrupt("the entry here is not the one that Summary.db names")
+        .advise("Summary.db does not fit Index.db: delete it")
+        .in_component(COMPONENT)
+        .at(position)
 }
 
 #[cold]

@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn counts_of_blocks_are_bounded_by_the_file() {
         // A node; then key, position of the data, the root's distance, count of blocks, a live deletion.
-        let file = |count| [0x01, 0, 0, 0, 0, 5, count, 0x80];
+        let file = |count| [0x01, 0, 0, 0, 5, count, 0x80];
         assert_eq!(RowIndex::open(&file(1), 1).unwrap().block_count(), 1);
         assert!(RowIndex::open(&file(2), 1).is_err());
         assert!(RowIndex::open(&file(100), 1).is_err());
