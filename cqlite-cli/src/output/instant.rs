@@ -12,23 +12,24 @@ pub fn clock(second_of_day: u32) -> (u32, u32, u32) {
     (hour, rest / 60, rest % 60)
 }
 
-/// Appends instants, and remembers the last day.
+/// Appends instants, and remembers the last second.
 pub struct Instants {
     raw: bool,
+    second: i64,
     day: i64,
-    date: Vec<u8>,
+    /// `2023-11-14T22:13:20`: the last second.
+    text: Vec<u8>,
 }
 
 impl Instants {
     /// Appends numbers as they are if `raw`, else ISO 8601.
     pub fn new(raw: bool) -> Self {
-        let mut this = Instants {
+        Instants {
             raw,
+            second: 0,
             day: 0,
-            date: Vec::new(),
-        };
-        this.set_day(0);
-        this
+            text: b"1970-01-01T00:00:00".to_vec(),
+        }
     }
 
     /// Appends microseconds since 1970. As sstabledump does, an instant before 1970 that is no whole second comes out
@@ -57,49 +58,66 @@ impl Instants {
 
     #[inline]
     fn push(&mut self, out: &mut Vec<u8>, seconds: i64, nanos: u32) {
+        if seconds != self.second {
+            self.set_second(seconds);
+        }
+        let (micros, rest) = (nanos / 1_000, nanos % 1_000);
+        let ([a, b], [c, d], [e, f]) = (
+            pair(micros / 10_000),
+            pair(micros / 100 % 100),
+            pair(micros % 100),
+        );
+        if rest == 0
+            && [d, e, f] != *b"000"
+            && let Ok(second) = <[u8; 19]>::try_from(&*self.text)
+        {
+            // Most timestamps: all at once.
+            let mut text = [0; 27];
+            text[..19].copy_from_slice(&second);
+            text[19..].copy_from_slice(&[b'.', a, b, c, d, e, f, b'Z']);
+            return out.extend_from_slice(&text);
+        }
+        out.extend_from_slice(&self.text);
+        let fraction = [b'.', a, b, c, d, e, f];
+        if rest != 0 {
+            out.extend_from_slice(&fraction);
+            push_padded(out, rest, 3);
+        } else if [d, e, f] != *b"000" {
+            out.extend_from_slice(&fraction);
+        } else if [a, b, c] != *b"000" {
+            out.extend_from_slice(&fraction[..4]);
+        }
+        out.push(b'Z');
+    }
+
+    fn set_second(&mut self, seconds: i64) {
+        self.second = seconds;
         let day = seconds.div_euclid(SECONDS_PER_DAY);
         if day != self.day {
             self.set_day(day);
         }
-        out.extend_from_slice(&self.date);
+        let date_end = self.text.len() - "00:00:00".len();
         let (h, m, s) = clock(seconds.rem_euclid(SECONDS_PER_DAY) as u32);
         let ([a, b], [c, d], [e, f]) = (pair(h), pair(m), pair(s));
-        let [g, h] = pair(nanos / 10_000_000);
-        let [i, j] = pair(nanos / 100_000 % 100);
-        let [k, l] = pair(nanos / 1_000 % 100);
-        let text = [a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l, b'Z'];
-        match nanos {
-            0 => out.extend_from_slice(&[a, b, b':', c, d, b':', e, f, b'Z']),
-            _ if nanos % 1_000_000 == 0 => {
-                out.extend_from_slice(&text[..12]);
-                out.push(b'Z');
-            }
-            _ if nanos % 1_000 == 0 => out.extend_from_slice(&text),
-            _ => {
-                out.extend_from_slice(&text[..9]);
-                push_padded(out, nanos, 9);
-                out.push(b'Z');
-            }
-        }
+        self.text[date_end..].copy_from_slice(&[a, b, b':', c, d, b':', e, f]);
     }
 
-    /// `2023-11-14T`.
     #[cold]
     fn set_day(&mut self, day: i64) {
         self.day = day;
         let (year, month, day) = civil_from_days(day);
-        self.date.clear();
+        self.text.clear();
         match year {
-            10_000.. => self.date.push(b'+'),
+            10_000.. => self.text.push(b'+'),
             0.. => {}
-            _ => self.date.push(b'-'),
+            _ => self.text.push(b'-'),
         }
-        push_padded(&mut self.date, year.unsigned_abs() as u32, 4);
-        self.date.push(b'-');
-        self.date.extend(pair(month.into()));
-        self.date.push(b'-');
-        self.date.extend(pair(day.into()));
-        self.date.push(b'T');
+        push_padded(&mut self.text, year.unsigned_abs() as u32, 4);
+        self.text.push(b'-');
+        self.text.extend(pair(month.into()));
+        self.text.push(b'-');
+        self.text.extend(pair(day.into()));
+        self.text.extend_from_slice(b"T00:00:00");
     }
 }
 

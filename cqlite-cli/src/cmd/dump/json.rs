@@ -24,8 +24,8 @@ const STATIC_MARKER: [u8; 2] = [0xff, 0xff];
 /// Appends partitions as JSON.
 pub struct JsonPrinter<'a, L> {
     header: &'a StreamHeader,
-    /// `INDEX` for the hidden table of a secondary index, else `REGULAR`.
-    table_kind: &'static str,
+    /// What every partition starts with, up to its key.
+    start: Vec<u8>,
     statics: Vec<Column>,
     regulars: Vec<Column>,
     now: i64,
@@ -36,9 +36,13 @@ pub struct JsonPrinter<'a, L> {
 impl<'a, L: Layout> JsonPrinter<'a, L> {
     pub fn new(context: &Context<'a>) -> Self {
         let header = context.header;
+        let table_kind: &[u8] = match context.is_index {
+            true => b"INDEX",
+            false => b"REGULAR",
+        };
         JsonPrinter {
             header,
-            table_kind: if context.is_index { "INDEX" } else { "REGULAR" },
+            start: [L::TABLE_KIND, table_kind, L::KEY].concat(),
             statics: header.statics.iter().map(Column::new::<L>).collect(),
             regulars: header.regulars.iter().map(Column::new::<L>).collect(),
             now: context.now,
@@ -51,9 +55,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
     pub fn partition(&mut self, scan: &mut Scan, out: &mut Out) -> Result<(), Failure> {
         let head = scan.partition();
         let text = &mut out.text;
-        text.extend_from_slice(L::TABLE_KIND);
-        text.extend_from_slice(self.table_kind.as_bytes());
-        text.extend_from_slice(L::KEY);
+        text.extend_from_slice(&self.start);
         key::<L>(text, &self.header.key_type, head.key)?;
         text.extend_from_slice(L::KEY_END);
         write_i64(head.body_position as i64, text);
@@ -121,7 +123,6 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
             text.extend_from_slice(L::STRING_OBJECT_END);
         }
         text.extend_from_slice(L::CELLS);
-        let start = text.len();
         let mut first = true;
         let mut deletions = row.complex_deletions().iter().peekable();
         for cell in row.cells() {
@@ -139,7 +140,6 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
             self.complex_deletion(&mut out.text, row.is_static(), column, deletion.time, first);
             first = false;
         }
-        debug_assert!(first || out.text.len() != start);
         out.text.extend_from_slice(match first {
             true => L::NO_CELLS_END,
             false => L::CELLS_END,
