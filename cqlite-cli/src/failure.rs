@@ -22,6 +22,14 @@ impl Failure {
         }
     }
 
+    /// Adds to the place of the library's error.
+    pub fn placed(self, place: impl FnOnce(Error) -> Error) -> Self {
+        match self {
+            Failure::Core(e) => Failure::Core(place(e)),
+            other => other,
+        }
+    }
+
     /// Exit status: 0 closed pipe, 1 bad data, 2 usage, 3 I/O or unsupported.
     pub fn status(&self) -> u8 {
         match self {

@@ -220,6 +220,25 @@ fn what_precedes_a_fault_is_printed() {
     }
 }
 
+#[test]
+fn values_that_cannot_be_shown_are_told_with_their_place() {
+    // Without compression and checksums nothing else notices.
+    let dir = without("oa/uncompressed_small", &["CRC.db", "Digest.crc32"]);
+    let data = dir.path().join("oa-1-big-Data.db");
+    let mut bytes = fs::read(&data).unwrap();
+    let at = bytes.iter().position(|b| *b == b'a').unwrap();
+    bytes[at] = 0xff;
+    fs::write(&data, bytes).unwrap();
+    for option in ["-l", "-d"] {
+        let ran = dump(&[option], &data);
+        // In debug text Cassandra shows bytes for what it cannot decode.
+        let status = i32::from(option == "-l");
+        assert_eq!(ran.status, status, "{}", ran.err);
+        let place = "oa-1-big-Data.db: at offset 7, partition 0x00000001: no value of type text";
+        assert_eq!(ran.err.contains(place), option == "-l", "{}", ran.err);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_closed_pipe_is_no_error() {

@@ -44,9 +44,10 @@ impl<'a> DebugPrinter<'a> {
         while scan.next_unfiltered()? {
             self.start(&mut out.text, position);
             match scan.unfiltered() {
-                Unfiltered::Row(row) => self.row(&mut out.text, row)?,
-                Unfiltered::Marker(marker) => self.marker(&mut out.text, marker)?,
+                Unfiltered::Row(row) => self.row(&mut out.text, row),
+                Unfiltered::Marker(marker) => self.marker(&mut out.text, marker),
             }
+            .map_err(|e| e.at(position))?;
             out.text.push(b'\n');
             position = scan.position();
             out.drain()?;

@@ -75,18 +75,12 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         let mut position = head.body_position;
         while scan.next_unfiltered()? {
             match scan.unfiltered() {
-                Unfiltered::Row(row) => {
-                    let text = &mut out.text;
-                    text.extend_from_slice(skip_comma(L::ROW, first));
-                    write_i64(position as i64, text);
-                    if !row.clustering().is_empty() {
-                        text.extend_from_slice(L::CLUSTERING);
-                        self.clustering(text, row.clustering())?;
-                    }
-                    self.row(out, row)?;
-                }
-                Unfiltered::Marker(marker) => self.marker(&mut out.text, marker, first)?,
+                Unfiltered::Row(row) => self.clustered_row(out, row, position, first),
+                Unfiltered::Marker(marker) => self
+                    .marker(&mut out.text, marker, first)
+                    .map_err(Into::into),
             }
+            .map_err(|failure: Failure| failure.placed(|e| e.at(position)))?;
             first = false;
             position = scan.position();
             out.drain()?;
@@ -96,6 +90,24 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
             false => L::ROWS_END,
         });
         out.drain()
+    }
+
+    #[inline]
+    fn clustered_row(
+        &mut self,
+        out: &mut Out,
+        row: RowRef<'_>,
+        position: u64,
+        first: bool,
+    ) -> Result<(), Failure> {
+        let text = &mut out.text;
+        text.extend_from_slice(skip_comma(L::ROW, first));
+        write_i64(position as i64, text);
+        if !row.clustering().is_empty() {
+            text.extend_from_slice(L::CLUSTERING);
+            self.clustering(text, row.clustering())?;
+        }
+        self.row(out, row)
     }
 
     /// Appends what follows a row's clustering.

@@ -179,10 +179,7 @@ impl<'a> Selection<'a> {
                     return Ok(());
                 }
             }
-            visit(scan).map_err(|failure| match failure {
-                Failure::Core(e) => Failure::Core(in_partition(e, scan)),
-                failure => failure,
-            })
+            visit(scan).map_err(|failure| failure.placed(|e| in_partition(e, scan)))
         };
         let Some(keys) = &self.keys else {
             while scan.next_partition()? {
@@ -231,7 +228,9 @@ fn in_partition(e: Error, scan: &Scan) -> Error {
     if e.location().file.is_some() {
         return e;
     }
-    e.in_partition(scan.partition().key)
+    let head = scan.partition();
+    e.at(head.position)
+        .in_partition(head.key)
         .in_file(scan.sstable().data().source().path())
 }
 
