@@ -37,6 +37,9 @@ fn outcome(case: &Path, command: &str) -> String {
     let time = start.elapsed();
     assert!(time < TIME, "{case:?}: {command}: it took {time:?}");
     let mut text = format!("$ {command}\n");
+    // Metadata tells an absolute path, of which the case's directory is left out.
+    let directory = case.canonicalize().unwrap();
+    let out = out.replace(&format!("{}/", directory.display()), "./");
     if let Some(first) = out.lines().next() {
         let first: String = first.chars().take(STDOUT_CHARS).collect();
         let _ = writeln!(text, "stdout: {first}");
