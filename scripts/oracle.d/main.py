@@ -1,0 +1,238 @@
+"""Makes random tables in a real Cassandra and compares its answers and its tools' output with cqlite's."""
+
+import argparse
+import collections
+import glob
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import golden
+from golden import READ_NOW, WORK, WRITE_NOW, Node, Refused, Table, Tools
+from mutations import Mutations
+from schemas import Schema
+from selects import Selects
+
+OUT = os.path.join(WORK, "oracle")
+CQLITE = os.environ["CQLITE"]
+CHECKS = ("dump", "query", "metadata", "verify")
+QUERIES = 20
+TIMEOUT = 60
+
+
+class RandomTable(Table):
+    """A table of which statements may be refused: most are good, and what Cassandra takes, it has written."""
+
+    def __init__(self, node, name, rng):
+        super().__init__(node, name)
+        self.rng = rng
+        self.taken, self.refused = [], 0
+        self.mutations = None
+
+    def allowed(self, q, now=WRITE_NOW):
+        self.node.statements += 1
+        answer = self.node.ask(do="cql", q=self.text(q), timestamp=WRITE_NOW * 1_000_000 + self.node.statements, now=now)
+        good = "error" not in answer and "failure" not in answer
+        if good:
+            self.taken.append(q)
+        else:
+            self.refused += 1
+            if os.environ.get("ORACLE_REFUSED"):
+                print("   refused", answer, q[:300])
+        return good
+
+    def timestamp(self):
+        return Mutations(self.rng, None).timestamp()
+
+    def make(self):
+        rng = self.rng
+        schema = Schema(rng, self)
+        m = self.mutations = Mutations(rng, schema)
+        self.index_block_kib(rng.choice([-1, 0, 1, 1, 2]))
+        self.ulids(rng.random() < 0.2)
+        wide = schema.clustering and not schema.counter and rng.random() < 0.3
+        for phase in range(rng.choice([1, 1, 2, 2, 3, 4])):
+            if phase and rng.random() < 0.5:
+                schema.alter()
+            for _ in range(rng.choice([3, 10, 25, 60])):
+                self.allowed(m.batch() if rng.random() < 0.06 else m.statement(), m.now())
+            if wide and rng.random() < 0.7:
+                for q in m.wide():
+                    self.allowed(q, m.now())
+            self.flush()
+            if phase and rng.random() < 0.2:
+                self.compact()
+        if rng.random() < 0.15:
+            schema.alter()
+        return Selects(rng, schema, m)
+
+
+class Judge:
+    def __init__(self, checks, keep):
+        self.checks, self.keep = checks, keep
+        self.counts = collections.Counter()
+        self.different = collections.Counter()
+        self.wrong = []
+
+    def run(self, *arguments):
+        try:
+            ran = subprocess.run([CQLITE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, env=dict(os.environ, TZ="UTC"))
+        except subprocess.TimeoutExpired:
+            return "", "timed out", -1
+        return ran.stdout.decode("utf-8", "replace"), ran.stderr.decode("utf-8", "replace"), ran.returncode
+
+    def differs(self, table, check, what, ours, theirs):
+        self.different[check] += 1
+        self.wrong.append(table)
+        print(f"DIFFERS {table} {check}: {what}\n{difference(ours, theirs)}", flush=True)
+
+    def compare(self, table, check, what, ran, theirs):
+        self.counts[check] += 1
+        out, err, status = ran
+        if out != theirs or status != 0:
+            self.differs(table, check, what, out + (f"[exit {status}] {err}" if status or out != theirs and err else ""), theirs)
+
+    def dumps(self, table, tools, data):
+        for options in ([], ["-d"]):
+            answer = tools.ask(tool="dump", args=[data, *options])
+            ran = self.run("dump", "--now", str(READ_NOW), *options, data)
+            if "failure" in answer:
+                self.counts["dump Cassandra fails at"] += 1
+                if "panicked" in ran[1] or ran[2] in (-1, 101):
+                    self.differs(table, "dump", f"{options} {data}", ran[1], answer["failure"])
+                continue
+            # The tools' JVM cuts the folder's name from what it prints.
+            self.compare(table, "dump", f"{' '.join(options)} {data}", (ran[0].replace(golden.GOLDEN + "/", ""), *ran[1:]), answer["out"])
+
+    def metadata(self, table, tools, data):
+        answer = tools.ask(tool="metadata", args=[data])
+        if "failure" in answer:
+            self.counts["metadata Cassandra fails at"] += 1
+            return
+        self.compare(table, "metadata", data, self.run("metadata", "--now", str(READ_NOW), data), answer["out"])
+
+    def verify(self, table, data):
+        self.counts["verify"] += 1
+        out, err, status = self.run("verify", data)
+        if status != 0:
+            self.differs(table, "verify", data, f"{out}[exit {status}] {err}", "")
+
+    def query(self, table, out, q, answer):
+        self.counts["query"] += 1
+        text, err, status = self.run("query", out, q, "--now", str(READ_NOW))
+        if "failure" in answer:
+            self.counts["query Cassandra fails at"] += 1
+            if status in (-1, 101) or status < 0:
+                self.differs(table, "query", q, err, "(fails in Cassandra) " + answer["failure"])
+            return
+        if "error" in answer:
+            self.counts["query refused"] += 1
+            if status == 0:
+                self.differs(table, "query", q, "(answered) " + text, "(refused) " + answer["error"])
+            elif status in (-1, 101):
+                self.differs(table, "query", q, err, "(refused) " + answer["error"])
+            return
+        theirs = "".join(r[0] + "\n" for r in answer["rows"])
+        if status != 0:
+            self.differs(table, "query", q, f"[exit {status}] {err}", theirs)
+        elif text != theirs:
+            self.differs(table, "query", q, text, theirs)
+
+
+def difference(ours, theirs):
+    a, b = ours.split("\n"), theirs.split("\n")
+    i = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+    def show(lines):
+        line = lines[i] if i < len(lines) else "(ends)"
+        other = (b if lines is a else a)
+        at = 0
+        if i < len(other):
+            at = next((j for j, (x, y) in enumerate(zip(line, other[i])) if x != y), min(len(line), len(other[i])))
+        start = max(0, at - 150)
+        return ("..." if start else "") + line[start:at + 250]
+    return f"  line {i + 1} of {len(a)}, {len(b)}\n  cqlite    {show(a)}\n  Cassandra {show(b)}"
+
+
+def judge_tables(version, seed, numbers, judge):
+    node = Node(version, home=os.path.join(WORK, "oracle-node"))
+    tools = Tools(version)
+    for i in numbers:
+        rng = random.Random(f"{seed}/{i}")
+        rng.empty = rng.random() < 0.2
+        name = f"t{i}" if i % 7 else f"Table_{i}"
+        t = RandomTable(node, name, rng)
+        before = len(judge.wrong)
+        try:
+            selects = t.make()
+        except Refused as e:
+            judge.counts["tables refused"] += 1
+            print(f"  {version} {name}: {str(e)[:600]}")
+            continue
+        out = os.path.join(OUT, version, name)
+        shutil.rmtree(out, ignore_errors=True)
+        os.makedirs(out)
+        data = t.keep(out)
+        with open(os.path.join(out, "schema.cql"), "w", encoding="utf-8") as f:
+            f.write(t.schema())
+        with open(os.path.join(out, "statements.cql"), "w", encoding="utf-8") as f:
+            f.writelines(q + ";\n" for q in t.taken)
+        judge.counts["tables"] += 1
+        judge.counts["SSTables"] += len(data)
+        judge.counts["statements"] += len(t.taken)
+        judge.counts["statements refused"] += t.refused
+        label = f"{version}/{name}"
+        for path in data:
+            if "dump" in judge.checks:
+                judge.dumps(label, tools, path)
+            if "metadata" in judge.checks:
+                judge.metadata(label, tools, path)
+            if "verify" in judge.checks:
+                judge.verify(label, path)
+        if "query" in judge.checks:
+            with open(os.path.join(out, "answers.jsonl"), "w", encoding="utf-8") as f:
+                for q in map(t.text, selects.all(QUERIES)):
+                    answer = node.ask(do="cql", q=q, now=READ_NOW)
+                    f.write(json.dumps({"cql": q, **answer}, ensure_ascii=False) + "\n")
+                    judge.query(label, out, q, answer)
+        node.ask(do="cql", q=t.text("DROP TABLE $t"), now=WRITE_NOW)
+        if len(judge.wrong) == before and not judge.keep:
+            shutil.rmtree(out)
+    node.stop()
+    tools.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--tables", type=int, default=30, help="of each format")
+    parser.add_argument("--format", default="all", choices=["nb", "oa", "da", "all"])
+    parser.add_argument("--only", help="numbers of tables, with commas")
+    parser.add_argument("--keep", action="store_true", help="the tables that are right too")
+    parser.add_argument("--check", default=",".join(CHECKS), help="of " + ", ".join(CHECKS))
+    parser.add_argument("--ci", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.ci:
+        arguments.seed, arguments.tables = 5, 10
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 30)
+    versions = list(golden.VERSIONS) if arguments.format == "all" else [arguments.format]
+    judge = Judge(arguments.check.split(","), arguments.keep)
+    start = time.time()
+    for n, version in enumerate(versions):
+        # Each format has tables of its own.
+        first = list(golden.VERSIONS).index(version) * 100_000
+        numbers = [int(x) for x in arguments.only.split(",")] if arguments.only else range(first, first + arguments.tables)
+        judge_tables(version, seed, numbers, judge)
+    print(f"seed {seed}, {time.time() - start:.0f} s: " + ", ".join(f"{n} {what}" for what, n in sorted(judge.counts.items())))
+    if judge.wrong:
+        sys.exit(f"{len(judge.wrong)} differences ({', '.join(f'{n} in {c}' for c, n in judge.different.items())}) in " + " ".join(dict.fromkeys(judge.wrong)) + f"; files in {OUT}")
+    if not judge.counts["tables"]:
+        sys.exit("no tables")
+
+
+if __name__ == "__main__":
+    main()
