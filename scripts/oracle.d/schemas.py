@@ -132,7 +132,7 @@ class Schema:
             columns = self.static if self.static and rng.random() < 0.3 else self.regular
             if columns:
                 c = rng.choice(columns)
-                using = f" USING TIMESTAMP {t.timestamp()}" if rng.random() < 0.6 else ""
+                using = f" USING TIMESTAMP {t.timestamp()}" if rng.random() < 0.2 else ""
                 if t.allowed(f"ALTER TABLE $t DROP {c.quoted}{using}"):
                     columns.remove(c)
                     self.dropped.append(c)

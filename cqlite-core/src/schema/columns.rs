@@ -70,8 +70,11 @@ impl TableSchema {
         let others = shown.split_off(key_columns);
         for kind in [ColumnKind::Static, ColumnKind::Regular] {
             let of_kind = others.iter().filter(|c| c.kind == kind);
-            let (complex, simple): (Vec<_>, Vec<_>) = of_kind.partition(|c| c.ty.is_multi_cell());
-            // Cassandra merges the two lists, each in storage order, by signed bytes (`Columns.selectOrderIterator`).
+            // Cassandra merges two lists, each in storage order, by signed bytes (`Columns.selectOrderIterator`). Complex
+            // columns whose names begin beyond ASCII are in that of the simple ones: it looks for the first complex column
+            // by the empty name, which sorts after theirs (`Columns.findFirstComplexIdx`).
+            let is_found = |c: &&ColumnRef<'_>| c.ty.is_multi_cell() && starts_in_ascii(c.name);
+            let (complex, simple): (Vec<_>, Vec<_>) = of_kind.partition(is_found);
             let signed = |name: &str| name.bytes().map(|b| b as i8).collect::<Vec<_>>();
             let mut simple = simple.into_iter().copied().peekable();
             for column in complex {
@@ -130,6 +133,10 @@ impl TableSchema {
                 .then_with(|| compare_column_names(&a.name, &b.name))
         });
     }
+}
+
+fn starts_in_ascii(name: &str) -> bool {
+    name.bytes().next().is_none_or(|byte| byte.is_ascii())
 }
 
 /// The order in which columns of the same kind are stored: by the bytes of their names, of which the first is compared as

@@ -141,6 +141,10 @@ fn column_names_are_ordered_as_cassandra_orders_them() {
         "CREATE TABLE t (k int PRIMARY KEY, b int, \"é\" int, \"aé\" list<int>, az int, aa int, c set<int>)",
     );
     assert_eq!(shown(&t), ["k", "é", "aé", "aa", "az", "b", "c"]);
+    let t = table(
+        "CREATE TABLE t (k int PRIMARY KEY, \"é\" int, \"1\" int, a int, z int, \"😀\" list<int>, \"B\" list<int>, b list<int>, \"ø\" int)",
+    );
+    assert_eq!(shown(&t), ["k", "é", "ø", "1", "B", "a", "b", "z", "😀"]);
 }
 
 #[test]
