@@ -4,7 +4,7 @@ from golden import quote
 from values import Type, literal, random_type
 
 NAMES = ["a", "b", "c", "id", "value", "key", "ttl", "select", "token", "json", "type", "Camel", "UPPER", "with space", "qu\"ote", "é", "日本", "\U0001f600", "1", "writetime",
-         "distinct", "clustering", "column1", "a.b", "per", "partition", "from", "x" * 60, "static", "count", "A", "B", "order", "system", "null", "nan", "position"]
+         "distinct", "column1", "a.b", "per", "partition", "from", "x" * 60, "static", "count", "A", "B", "order", "system", "null", "nan", "position"]
 
 
 class Column:

@@ -90,7 +90,7 @@ def literal(rng, t, inside=False, wide=False):
         return "{" + ", ".join(f"{k}: {v}" for k, v in entries.items()) + "}"
     if n == "tuple":
         values = [literal(rng, a, True) if rng.random() < 0.85 else "null" for a in t.args]
-        if rng.random() < 0.1:
+        if rng.empty and rng.random() < 0.1:
             values = values[:rng.randint(1, len(values))]
         return "(" + ", ".join(values) + ")"
     if n == "udt":

@@ -307,11 +307,12 @@ impl Rows<'_> {
         let compare = |a: &SortedRow, b: &SortedRow| {
             let keys = plan.sort.iter().zip(a.keys.iter().zip(&b.keys));
             let mut orders = keys.map(|((key, descending), (x, y))| {
-                let order = match (x, y) {
-                    (Some(x), Some(y)) => key.ty.compare(x, y),
-                    (x, y) => x.is_some().cmp(&y.is_some()),
+                // Nulls, of partitions without rows, are first in the order of the table, whatever that is.
+                let (order, backwards) = match (x, y) {
+                    (Some(x), Some(y)) => (key.ty.compare(x, y), *descending),
+                    (x, y) => (x.is_some().cmp(&y.is_some()), plan.reversed),
                 };
-                if *descending { order.reverse() } else { order }
+                if backwards { order.reverse() } else { order }
             });
             orders
                 .find(|order| order.is_ne())

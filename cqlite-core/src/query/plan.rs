@@ -151,9 +151,15 @@ impl Plan {
             true => 1,
             false => limit(&select.per_partition_limit)?,
         };
+        let slices = restrictions.slices()?;
+        // Keys are not looked at, nor is one refused, when no row can be meant.
+        let partitions = match slices.is_empty() {
+            true => Partitions::Keys(Vec::new()),
+            false => restrictions.partitions()?,
+        };
         Ok(Plan {
-            partitions: restrictions.partitions()?,
-            slices: restrictions.slices()?,
+            partitions,
+            slices,
             reversed: order.reversed,
             filter: restrictions.filter(&allowance)?,
             returns_statics_alone: restrictions.returns_statics_alone(),

@@ -613,9 +613,14 @@ impl<'a> Preparer<'a> {
         for (name, value) in fields {
             let index = field_index(definition, name)?;
             let value = self.typed(value, &definition.fields[index].1)?;
-            names.push(format!("{name}: {}", value.name));
+            names.push((
+                hash_order(name, fields.len()),
+                format!("{name}: {}", value.name),
+            ));
             selected[index] = value;
         }
+        names.sort_by_key(|(order, _)| *order);
+        let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
         Ok(Selected {
             name: format!("{{{}}}", names.join(", ")),
             ty: CqlType::Udt {
@@ -648,6 +653,20 @@ impl<'a> Preparer<'a> {
 
 fn is_tuple(ty: &CqlType) -> bool {
     matches!(ty, CqlType::Tuple(_))
+}
+
+/// Where a field stands among `count` in the text of a literal of a user type: Cassandra holds them in a Java `HashMap`.
+fn hash_order(name: &str, count: usize) -> usize {
+    let bytes = name.bytes().rev();
+    let hash = bytes.fold(1u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(byte as i8 as u32)
+    });
+    // The table doubles when three quarters are full.
+    let mut buckets = 16usize;
+    while count > buckets / 4 * 3 {
+        buckets *= 2;
+    }
+    (hash ^ hash >> 16) as usize & (buckets - 1)
 }
 
 fn names_of(elements: &[Selected]) -> String {

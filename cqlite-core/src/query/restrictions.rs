@@ -126,7 +126,12 @@ impl<'a> Restrictions<'a> {
             Relation::Contains { column, key, value } => {
                 let column = self.find(column)?;
                 let what = quote_name(column.name);
-                let (element, contents): (_, fn(Value) -> Contents) = match (column.ty, key) {
+                // Cassandra does not see the collection in the reversed type of a descending column.
+                let ty = match self.is_descending(&column) {
+                    true => &CqlType::Empty,
+                    false => column.ty,
+                };
+                let (element, contents): (_, fn(Value) -> Contents) = match (ty, key) {
                     (CqlType::Map { key, .. }, true) => (key, |key| Contents {
                         keys: vec![key],
                         ..Contents::default()
@@ -511,6 +516,11 @@ impl<'a> Restrictions<'a> {
             }
         }
         Ok(uses_index)
+    }
+
+    fn is_descending(&self, column: &ColumnRef<'_>) -> bool {
+        let clustering = self.context.schema.clustering.get(column.index);
+        column.kind == ColumnKind::Clustering && clustering.is_some_and(|c| c.descending)
     }
 
     fn is_indexed(

@@ -178,6 +178,9 @@ impl Selected {
             Node::Vector { element, elements } => {
                 let mut bytes = Vec::new();
                 for value in self.present(elements, row)? {
+                    if value.is_empty() && !has_empty_values(element) {
+                        return Err(self.null_inside());
+                    }
                     if element.fixed_length().is_none() {
                         write_unsigned(&mut bytes, value.len() as u64);
                     }
@@ -349,4 +352,21 @@ fn slice(
     let mut bytes = list(values);
     bytes[..4].copy_from_slice(&(numbers.len() as i32).to_be_bytes());
     (numbers, bytes)
+}
+
+/// Whether no bytes are a value of the type, and not null.
+///
+/// Authority: `TypeSerializer.isNull` and what overrides it.
+fn has_empty_values(ty: &CqlType) -> bool {
+    matches!(
+        ty,
+        CqlType::Ascii
+            | CqlType::Text
+            | CqlType::Blob
+            | CqlType::Tuple(_)
+            | CqlType::Udt { .. }
+            | CqlType::Composite(_)
+            | CqlType::DynamicComposite(_)
+            | CqlType::Custom(_)
+    )
 }
