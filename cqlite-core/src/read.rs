@@ -28,6 +28,10 @@ struct Member {
     layout: Arc<Layout>,
 }
 
+/// What a query asks for, for each SSTable: see [`TableReader::queried`]. The default is everything.
+#[derive(Debug, Default)]
+pub struct Queried(Option<Vec<Arc<Layout>>>);
+
 /// Partitions of a table, merged over its SSTables.
 pub type Partitions<'a> = Merge<'a, TableSource<'a>>;
 
@@ -132,9 +136,21 @@ impl TableReader {
     /// # Errors
     /// `Corrupt` when an index is.
     pub fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Partitions<'a>> {
+        self.scan_queried(range, &Queried::default())
+    }
+
+    /// [`Self::scan`] for a query.
+    ///
+    /// # Errors
+    /// `Corrupt` when an index is.
+    pub fn scan_queried<'a>(
+        &'a self,
+        range: &'a TokenRange,
+        queried: &Queried,
+    ) -> Result<Partitions<'a>> {
         let mut sources = Vec::with_capacity(self.sstables.len());
-        for member in &self.sstables {
-            if let Some(scan) = member.scan(range)? {
+        for (i, member) in self.sstables.iter().enumerate() {
+            if let Some(scan) = member.scan(range, queried.layout(i, member))? {
                 sources.push(TableSource::Range(scan));
             }
         }
@@ -152,11 +168,34 @@ impl TableReader {
         slices: &'a [Slice],
         reversed: bool,
     ) -> Result<Partitions<'a>> {
+        self.read_queried(key, slices, reversed, &Queried::default())
+    }
+
+    /// What a query for some of the regular columns, by their indexes, reads: of the others only what shows that a row is
+    /// there, as far as Cassandra looks for that.
+    pub fn queried(&self, is_queried: impl Fn(usize) -> bool) -> Queried {
+        let layouts = self.sstables.iter();
+        let layouts = layouts.map(|member| Arc::new(member.layout.for_query(&is_queried)));
+        Queried(Some(layouts.collect()))
+    }
+
+    /// [`Self::read`] for a query.
+    ///
+    /// # Errors
+    /// `Corrupt` when a filter or an index is.
+    pub fn read_queried<'a>(
+        &'a self,
+        key: &'a [u8],
+        slices: &'a [Slice],
+        reversed: bool,
+        queried: &Queried,
+    ) -> Result<Partitions<'a>> {
         let decorated = self.partitioner().decorate(key);
         let slices = if slices.is_empty() { WHOLE } else { slices };
         let mut sources = Vec::new();
-        for member in &self.sstables {
-            if let Some(reader) = member.read(&decorated, slices, reversed)? {
+        for (i, member) in self.sstables.iter().enumerate() {
+            let layout = queried.layout(i, member);
+            if let Some(reader) = member.read(&decorated, slices, reversed, layout)? {
                 sources.push(TableSource::Slices(Box::new(reader)));
             }
         }
@@ -169,7 +208,8 @@ impl TableReader {
 
     /// Whether Cassandra asks its SSTables one after the other for these rows, the newest first, until nothing older can
     /// change them (`queryMemtableAndSSTablesInTimestampOrder`).
-    fn is_read_by_name(&self, slices: &[Slice]) -> bool {
+    pub(crate) fn is_read_by_name(&self, slices: &[Slice]) -> bool {
+        let slices = if slices.is_empty() { WHOLE } else { slices };
         let columns = self.schema.clustering.len();
         let is_row = |slice: &Slice| {
             slice.start.values.len() == columns
@@ -183,8 +223,19 @@ impl TableReader {
     }
 }
 
+impl Queried {
+    fn layout(&self, i: usize, member: &Member) -> Arc<Layout> {
+        let layouts = self.0.as_ref();
+        layouts.map_or(&member.layout, |l| &l[i]).clone()
+    }
+}
+
 impl Member {
-    fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Option<RangeScan<'a>>> {
+    fn scan<'a>(
+        &'a self,
+        range: &'a TokenRange,
+        layout: Arc<Layout>,
+    ) -> Result<Option<RangeScan<'a>>> {
         let sstable = &self.sstable;
         let mut start = 0;
         if let Some(position) = range.start()
@@ -200,7 +251,7 @@ impl Member {
         }
         let bounds = start..sstable.data().len();
         Ok(Some(RangeScan {
-            scan: Scan::new(sstable.clone(), self.layout.clone(), bounds, Fetch::Scan),
+            scan: Scan::new(sstable.clone(), layout, bounds, Fetch::Scan),
             range,
             started: false,
         }))
@@ -211,6 +262,7 @@ impl Member {
         key: &DecoratedKey<'a>,
         slices: &'a [Slice],
         reversed: bool,
+        layout: Arc<Layout>,
     ) -> Result<Option<SliceReader<'a>>> {
         let sstable = &self.sstable;
         let (position, row_index, certain) = match sstable.lookup(key)? {
@@ -230,7 +282,6 @@ impl Member {
             reversed,
         };
         let window = Window::new(sstable.data().clone(), Fetch::Point);
-        let layout = self.layout.clone();
         Ok(Some(SliceReader::new(
             window,
             layout,

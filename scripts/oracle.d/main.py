@@ -65,7 +65,8 @@ class RandomTable(Table):
                     self.allowed(q, m.now())
             self.flush()
             if phase and rng.random() < 0.2:
-                self.compact()
+                # Of some tables that it reads Cassandra cannot compact the SSTables.
+                self.node.ask(do="compact", keyspace="golden", table=self.name)
         if rng.random() < 0.15:
             schema.alter()
         return Selects(rng, schema, m)

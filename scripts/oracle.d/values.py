@@ -149,10 +149,11 @@ def simple_literal(rng, n, wide):
             return str(integer(rng, 64, wide))
         return str(rng.choice([-1, 1]) * rng.getrandbits(rng.randint(1, 400)) + rng.choice([0, 1 << 64, -(1 << 63)]))
     if n == "decimal":
+        # Hardly two that are equal but not the same: of such clusterings Cassandra shows the one that it happens on.
         r = rng.random()
         if r < 0.5 or wide:
-            return rng.choice(["", "-"]) + rng.choice([str(rng.randint(0, 9)), f"{rng.randint(0, 3000)}.{rng.randint(0, 99)}", "1.0", "1.00", "10E-1", "0", "0.0", "0E+3", "1E+3", "1000"])
-        return rng.choice(["", "-"]) + f"{rng.getrandbits(rng.randint(1, 120))}E{rng.randint(-40, 40)}" if r < 0.9 else rng.choice(["1E+2000", "-3E-2000", "0E-100", "123456789012345678901234567890.1234567890"])
+            return rng.choice(["", "-"]) + rng.choice([str(rng.randint(2, 9)), f"{rng.randint(0, 3000)}.{rng.randint(1, 99):02}", "1.0", "0E+3", "1E+3"])
+        return rng.choice(["", "-"]) + f"{rng.getrandbits(rng.randint(1, 120))}E{rng.randint(-40, 40)}" if r < 0.9 else rng.choice(["1E+2000", "-3E-2000", "123456789012345678901234567890.1234567890"])
     if n in ("double", "float"):
         r = rng.random()
         if r < 0.3:

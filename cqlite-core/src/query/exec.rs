@@ -13,10 +13,10 @@ use super::selection::{Row as SelectionRow, Selected};
 use super::slices::Value;
 use crate::bytes::Cursor;
 use crate::model::{
-    BoundKind, ClusteringComparator, ClusteringRef, PartitionHead, PartitionSource, RowRef, Slice,
-    Unfiltered,
+    BoundKind, Cell, ClusteringComparator, ClusteringRef, PartitionHead, PartitionSource, RowRef,
+    Slice, Unfiltered,
 };
-use crate::read::{Partitions as TablePartitions, TableReader};
+use crate::read::{Partitions as TablePartitions, Queried, TableReader};
 use crate::types::write_json_name;
 use crate::{Error, Result};
 use std::cmp::Ordering;
@@ -399,6 +399,10 @@ struct Inputs<'a> {
     plan: &'a Plan,
     reader: &'a TableReader,
     comparator: ClusteringComparator,
+    /// The columns that are asked for, as the reader knows them.
+    queried: Queried,
+    /// The source gives rows by their names.
+    is_by_name: bool,
     /// Scans give whole partitions: slices that are not everything have to be cut out of them.
     cuts: bool,
     source: Option<TablePartitions<'a>>,
@@ -424,6 +428,11 @@ impl<'a> Inputs<'a> {
             reader,
             comparator: ClusteringComparator::new(&plan.schema.clustering),
             cuts: is_scan && plan.slices != [Slice::ALL],
+            queried: match &plan.queried {
+                Some(queried) => reader.queried(|regular| queried[regular]),
+                None => Queried::default(),
+            },
+            is_by_name: false,
             source: None,
             next_key: 0,
             is_inside: false,
@@ -485,12 +494,16 @@ impl<'a> Inputs<'a> {
                 Some(key) => {
                     let is_everything = plan.slices == [Slice::ALL];
                     let slices = if is_everything { &[] } else { &plan.slices[..] };
-                    Some(self.reader.read(key, slices, plan.reversed)?)
+                    self.is_by_name = self.reader.is_read_by_name(slices);
+                    Some(
+                        self.reader
+                            .read_queried(key, slices, plan.reversed, &self.queried)?,
+                    )
                 }
                 None => None,
             },
             Partitions::Range(range) => match self.next_key {
-                0 => Some(self.reader.scan(range)?),
+                0 => Some(self.reader.scan_queried(range, &self.queried)?),
                 _ => None,
             },
         };
@@ -576,7 +589,14 @@ impl<'a> Inputs<'a> {
                     Ordering::Greater => return Ok(false),
                 }
             }
-            if is_shown(row, plan.now, plan.schema.strict_liveness)
+            // Rows read by name are filtered once more when they are merged (`BTreeRow.filter`).
+            let unqueried = plan.queried.as_deref().filter(|_| self.is_by_name);
+            let counts = |cell: &Cell<'_>| {
+                unqueried.is_none_or(|queried| {
+                    queried[cell.column] || cell.timestamp >= row.liveness().timestamp
+                })
+            };
+            if is_shown(row, plan.now, plan.schema.strict_liveness, counts)
                 && plan.filter.fits_row(row, plan.now)
             {
                 self.input.set_row(&plan.fetched, Some(row), plan.now)?;

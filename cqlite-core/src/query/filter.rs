@@ -121,6 +121,12 @@ impl Filter {
         });
     }
 
+    /// Indexes of the regular columns that are tested.
+    pub fn regulars(&self) -> impl Iterator<Item = usize> {
+        let regular = |e: &&Expression| e.kind == ColumnKind::Regular;
+        self.rows.iter().filter(regular).map(|e| e.index)
+    }
+
     /// Whether nothing is tested.
     pub fn is_empty(&self) -> bool {
         self.partition.is_empty() && self.rows.is_empty()

@@ -4,16 +4,21 @@
 
 use crate::model::{Cell, RowRef};
 
-/// Whether a query shows the row: its primary key or one of its cells is alive. In a view of which the key has a column
+/// Whether a query shows the row: its primary key or one of its cells that `counts` is alive. In a view of which the key has a column
 /// that is none of the base table's key (`strict`), only the primary key's liveness counts.
-pub(super) fn is_shown(row: RowRef<'_>, now: i64, strict: bool) -> bool {
+pub(super) fn is_shown(
+    row: RowRef<'_>,
+    now: i64,
+    strict: bool,
+    counts: impl Fn(&Cell<'_>) -> bool,
+) -> bool {
     if row.liveness().is_live(now) {
         return true;
     }
     if strict && has_deletion(row, now) {
         return false;
     }
-    row.cells().any(|cell| cell.is_live(now))
+    row.cells().any(|cell| cell.is_live(now) && counts(&cell))
 }
 
 /// Whether something in the row is deleted, or has expired at `now`.

@@ -44,6 +44,8 @@ pub struct Plan {
     pub(super) reversed: bool,
     pub(super) filter: Filter,
     pub(super) fetched: Vec<Fetched>,
+    /// For each regular column whether the statement asks for it; `None` if it asks for all.
+    pub(super) queried: Option<Vec<bool>>,
     pub(super) outputs: Vec<Selected>,
     pub(super) aggregates: Vec<AggregateCall>,
     pub(super) grouping: Option<Grouping>,
@@ -157,11 +159,19 @@ impl Plan {
             true => Partitions::Keys(Vec::new()),
             false => restrictions.partitions()?,
         };
+        let filter = restrictions.filter(&allowance)?;
+        let mut queried = vec![false; schema.regulars.len()];
+        let regular = |c: &&Fetched| c.kind == ColumnKind::Regular;
+        let selected = preparer.columns.iter().filter(regular).map(|c| c.index);
+        for index in selected.chain(filter.regulars()) {
+            queried[index] = true;
+        }
         Ok(Plan {
+            queried: queried.contains(&false).then_some(queried),
             partitions,
             slices,
             reversed: order.reversed,
-            filter: restrictions.filter(&allowance)?,
+            filter,
             returns_statics_alone: restrictions.returns_statics_alone(),
             fetched: preparer.columns,
             aggregates: preparer.aggregates,

@@ -12,7 +12,7 @@ use super::function::{Scalar, number};
 use super::input::{Fetched, Input};
 use super::selection::{Node, Row, Selected, TimeKind};
 use super::slices::Value;
-use crate::cql::ast::{Arithmetic, Expr, QualifiedName, TypeText};
+use crate::cql::ast::{Arithmetic, Expr, QualifiedName, TypeText, field_hash_order};
 use crate::schema::{ColumnKind, ColumnRef, TableSchema};
 use crate::types::{CqlType, UserType};
 use crate::{Error, Result};
@@ -328,12 +328,16 @@ impl<'a> Preparer<'a> {
         // Constants wait for the type that the function gives them.
         let mut selected: Vec<Option<Selected>> = Vec::with_capacity(args.len());
         let mut types = Vec::with_capacity(args.len());
-        for arg in args {
+        for (i, arg) in args.iter().enumerate() {
+            let key_column = self.context.schema.partition_key.get(i);
             if is_constant(arg) {
                 selected.push(None);
                 types.push(Argument::Constant(arg.to_literal()?));
             } else {
-                let arg = self.select(arg)?;
+                let arg = match key_column.filter(|_| name.name == "token") {
+                    Some(column) => self.typed(arg, &column.ty)?,
+                    None => self.select(arg)?,
+                };
                 types.push(Argument::Typed(arg.ty.clone()));
                 selected.push(Some(arg));
             }
@@ -614,7 +618,7 @@ impl<'a> Preparer<'a> {
             let index = field_index(definition, name)?;
             let value = self.typed(value, &definition.fields[index].1)?;
             names.push((
-                hash_order(name, fields.len()),
+                field_hash_order(name, fields.len()),
                 format!("{name}: {}", value.name),
             ));
             selected[index] = value;
@@ -653,20 +657,6 @@ impl<'a> Preparer<'a> {
 
 fn is_tuple(ty: &CqlType) -> bool {
     matches!(ty, CqlType::Tuple(_))
-}
-
-/// Where a field stands among `count` in the text of a literal of a user type: Cassandra holds them in a Java `HashMap`.
-fn hash_order(name: &str, count: usize) -> usize {
-    let bytes = name.bytes().rev();
-    let hash = bytes.fold(1u32, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(byte as i8 as u32)
-    });
-    // The table doubles when three quarters are full.
-    let mut buckets = 16usize;
-    while count > buckets / 4 * 3 {
-        buckets *= 2;
-    }
-    (hash ^ hash >> 16) as usize & (buckets - 1)
 }
 
 fn names_of(elements: &[Selected]) -> String {

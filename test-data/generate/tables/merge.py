@@ -411,3 +411,31 @@ for _name, _covers, _seed, _columns, _cluster, _options in (
     ("collections", "map and set columns", 13, "v int, w text, m map<int, int>, q set<int>", 1, ""), ("flat", "no clustering", 14, "v int, w text, m map<int, int>, q set<int>", 0, ""),
 ):
     register(f"merge_random_{_name}", f"merge: random statements that meet in few keys and timestamps, {_covers}", scramble(_seed, _columns, _cluster, _options), dumps="none")
+
+
+@table("rows of which only a column that is not asked for is alive, older than the expired row marker; nulls that are sorted; what descending columns hide", dumps="short")
+def asked_for(t):
+    t.type("asked_pair", "a int, \"from\" int, count int")
+    t.create("k text, c text, d frozen<set<int>>, s int static, a int, b int, f vector<float, 2>, m map<frozen<golden.asked_pair>, int>, \"\u00e9\" int, \"\U0001f600\" list<int>, z list<int>, "
+             "PRIMARY KEY (k, c, d)", "CLUSTERING ORDER BY (c DESC, d DESC)")
+    for k, old, new in (("same", 1, 2), ("tie", 2, 2), ("later", 3, 2)):
+        t.cql(f"UPDATE $t USING TIMESTAMP {old} SET a = 1 WHERE k = '{k}' AND c = 'x' AND d = {{1}}")
+        t.cql(f"INSERT INTO $t (k, c, d, b) VALUES ('{k}', 'x', {{1}}, 2) USING TIMESTAMP {new} AND TTL 1")
+    t.cql("UPDATE $t USING TIMESTAMP 1 SET a = 1 WHERE k = 'two' AND c = 'x' AND d = {1}")
+    t.cql("UPDATE $t USING TIMESTAMP 1 SET z = [1] WHERE k = 'complex' AND c = 'x' AND d = {1}")
+    t.cql("INSERT INTO $t (k, c, d, b) VALUES ('complex', 'x', {1}, 2) USING TIMESTAMP 2 AND TTL 1")
+    t.insert("k, s", "'static', 1")
+    t.insert("k, c, d, b, f, m, \"\U0001f600\"", "'live', 'p', {1, 2}, 3, [1, 2], {{a: 1, \"from\": 2, count: 3}: 4}, [5]", "'live', 'q', {}, 3, null, null, null")
+    t.flush()
+    t.cql("INSERT INTO $t (k, c, d, b) VALUES ('two', 'x', {1}, 2) USING TIMESTAMP 2 AND TTL 1")
+    t.flush()
+    for what in ("a", "b", "z", "count(*)", "c, writetime(b)", "DISTINCT k", "s"):
+        t.ask(f"SELECT JSON {what} FROM $t")
+    for k in ("same", "tie", "later", "two", "complex", "live"):
+        t.ask(*[f"SELECT JSON {what} FROM $t WHERE k = '{k}' AND c = 'x' AND d = {{1}}" for what in ("a", "b", "count(*)")], f"SELECT JSON b FROM $t WHERE k = '{k}'",
+              f"SELECT JSON b FROM $t WHERE k = '{k}' AND a = 1 ALLOW FILTERING")
+    for order in ("ASC", "DESC"):
+        t.ask(f"SELECT JSON k, c FROM $t WHERE k IN ('static', 'live') ORDER BY c {order}")
+    t.ask("SELECT JSON k FROM $t WHERE d CONTAINS 1 ALLOW FILTERING", "SELECT JSON k FROM $t WHERE z CONTAINS 1 ALLOW FILTERING",
+          "SELECT JSON k FROM $t WHERE f = [1, blob_as_float(0x)] ALLOW FILTERING", "SELECT JSON k FROM $t WHERE k = '' AND c > 'a' AND c < 'a'", "SELECT JSON k FROM $t WHERE k = '' AND c > 'a'",
+          "SELECT JSON m[{\"from\": 2, a: 1, count: 3}] FROM $t WHERE k = 'live'", "SELECT JSON m[{count: 3}] FROM $t WHERE k = 'live'", "SELECT JSON k FROM $t WHERE token(k) = token(blob_as_text(0x6c697665))")

@@ -61,6 +61,16 @@ def uncompressed_small(t):
     t.flush()
 
 
+@table("no compression, made by compaction: a flush of an empty buffer adds a checksum to CRC.db")
+def uncompressed_compacted(t):
+    t.create("k int PRIMARY KEY, v text", "compression = {'enabled': false}")
+    t.insert("k, v", "1, 'a'", "2, 'b'")
+    t.flush()
+    t.insert("k, v", "1, 'c'", "3, 'd'")
+    t.flush()
+    t.compact()
+
+
 @table("min_compress_ratio: a last chunk stored raw and padded with zeros", dumps="metadata")
 def compressed_padded(t):
     t.create("k int PRIMARY KEY, v blob", "compression = {'class': 'LZ4Compressor', 'chunk_length_in_kb': 4, 'min_compress_ratio': 20}")

@@ -113,7 +113,10 @@ impl fmt::Display for Expr {
             }
             Expr::Udt(fields) => {
                 f.write_str("{")?;
-                for (i, (name, value)) in fields.iter().enumerate() {
+                let mut fields: Vec<_> = fields.iter().collect();
+                let count = fields.len();
+                fields.sort_by_key(|(name, _)| field_hash_order(name, count));
+                for (i, (name, value)) in fields.into_iter().enumerate() {
                     write!(f, "{}{name}: {value}", if i > 0 { ", " } else { "" })?;
                 }
                 f.write_str("}")
@@ -168,4 +171,18 @@ fn display_literal(f: &mut fmt::Formatter<'_>, literal: &Literal) -> fmt::Result
         | Literal::Tuple(_)
         | Literal::FunctionCall { .. } => write!(f, "{literal:?}"),
     }
+}
+
+/// Where a field stands among `count` in the text of a literal of a user type: Cassandra holds them in a Java `HashMap`.
+pub(crate) fn field_hash_order(name: &str, count: usize) -> usize {
+    let bytes = name.bytes().rev();
+    let hash = bytes.fold(1u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(byte as i8 as u32)
+    });
+    // The table doubles when three quarters are full.
+    let mut buckets = 16usize;
+    while count > buckets / 4 * 3 {
+        buckets *= 2;
+    }
+    (hash ^ hash >> 16) as usize & (buckets - 1)
 }

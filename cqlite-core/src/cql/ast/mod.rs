@@ -4,6 +4,8 @@
 
 mod display;
 
+pub(crate) use display::field_hash_order;
+
 use crate::error::{Error, Result};
 use crate::types::Literal;
 

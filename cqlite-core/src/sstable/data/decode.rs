@@ -428,6 +428,9 @@ fn decode_cell(
     if column.target == SKIP || (columns.has_dropped && timestamp <= column.dropped_at) {
         return Ok(());
     }
+    if columns.has_only_newer && column.only_newer && timestamp < row.liveness.timestamp {
+        return Ok(());
+    }
     row.cells.push(CellSpan {
         column: column.target,
         ttl,

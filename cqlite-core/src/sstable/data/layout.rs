@@ -28,6 +28,8 @@ pub(super) struct ColumnLayout {
     pub complex: bool,
     /// Cells at or before this are passed over.
     pub dropped_at: i64,
+    /// Cells older than the row's own liveness are passed over.
+    pub only_newer: bool,
 }
 
 pub(super) const SKIP: u32 = u32::MAX;
@@ -40,6 +42,8 @@ pub(super) struct ColumnsLayout {
     pub unsorted: bool,
     /// Some column was dropped: timestamps must be compared.
     pub has_dropped: bool,
+    /// Some column gives only cells that are as new as the row.
+    pub has_only_newer: bool,
     /// Every cell is kept.
     pub plain: bool,
 }
@@ -107,6 +111,22 @@ impl Layout {
         })
     }
 
+    /// The layout for a query that does not ask for every regular column of the stream. Of the others cells are kept, for a
+    /// row to be seen, but not those of simple columns that are older than the row's own liveness.
+    ///
+    /// Authority: `DeserializationHelper.includes(Cell, LivenessInfo)`.
+    pub fn for_query(&self, is_queried: impl Fn(usize) -> bool) -> Self {
+        let mut layout = self.clone();
+        let regulars = &mut layout.regulars;
+        for column in &mut regulars.columns {
+            column.only_newer =
+                !column.complex && column.target != SKIP && !is_queried(column.target as usize);
+        }
+        regulars.has_only_newer = regulars.columns.iter().any(|c| c.only_newer);
+        regulars.plain &= !regulars.has_only_newer;
+        layout
+    }
+
     /// The columns that decoded cells name.
     pub fn stream(&self) -> &Arc<StreamHeader> {
         &self.stream
@@ -153,12 +173,14 @@ fn columns(
                 fixed: fixed.unwrap_or(VARIABLE),
                 complex,
                 dropped_at: target.dropped_at.unwrap_or(i64::MIN),
+                only_newer: false,
             })
         })
         .collect::<Result<Vec<_>>>()?;
     let kept = || columns.iter().map(|c| c.target).filter(|&t| t != SKIP);
     Ok(ColumnsLayout {
         unsorted: !kept().zip(kept().skip(1)).all(|(a, b)| a < b),
+        has_only_newer: false,
         has_dropped: targets.iter().any(|t| t.dropped_at.is_some()),
         plain: targets
             .iter()
