@@ -225,7 +225,7 @@ def main():
     versions = list(golden.VERSIONS) if arguments.format == "all" else [arguments.format]
     judge = Judge(arguments.check.split(","), arguments.keep)
     start = time.time()
-    for n, version in enumerate(versions):
+    for version in versions:
         # Each format has tables of its own.
         first = list(golden.VERSIONS).index(version) * 100_000
         numbers = [int(x) for x in arguments.only.split(",")] if arguments.only else range(first, first + arguments.tables)

@@ -494,7 +494,7 @@ impl<'a> Inputs<'a> {
                 Some(key) => {
                     let is_everything = plan.slices == [Slice::ALL];
                     let slices = if is_everything { &[] } else { &plan.slices[..] };
-                    self.is_by_name = self.reader.is_read_by_name(slices);
+                    self.is_by_name = !plan.distinct && self.reader.is_read_by_name(slices);
                     Some(
                         self.reader
                             .read_queried(key, slices, plan.reversed, &self.queried)?,

@@ -44,6 +44,8 @@ pub struct Plan {
     pub(super) reversed: bool,
     pub(super) filter: Filter,
     pub(super) fetched: Vec<Fetched>,
+    /// DISTINCT keys are read as a slice of the partition, never by the names of rows.
+    pub(super) distinct: bool,
     /// For each regular column whether the statement asks for it; `None` if it asks for all.
     pub(super) queried: Option<Vec<bool>>,
     pub(super) outputs: Vec<Selected>,
@@ -167,6 +169,7 @@ impl Plan {
             queried[index] = true;
         }
         Ok(Plan {
+            distinct: select.distinct,
             queried: queried.contains(&false).then_some(queried),
             partitions,
             slices,
