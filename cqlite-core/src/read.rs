@@ -28,9 +28,13 @@ struct Member {
     layout: Arc<Layout>,
 }
 
-/// What a query asks for, for each SSTable: see [`TableReader::queried`]. The default is everything.
-#[derive(Debug, Default)]
-pub struct Queried(Option<Vec<Arc<Layout>>>);
+/// What a query asks for; see [`TableReader::queried`].
+#[derive(Debug)]
+pub struct Queried {
+    /// For each SSTable; `None` if all columns are asked for.
+    layouts: Option<Vec<Arc<Layout>>>,
+    by_name: bool,
+}
 
 /// Partitions of a table, merged over its SSTables.
 pub type Partitions<'a> = Merge<'a, TableSource<'a>>;
@@ -136,7 +140,7 @@ impl TableReader {
     /// # Errors
     /// `Corrupt` when an index is.
     pub fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Partitions<'a>> {
-        self.scan_queried(range, &Queried::default())
+        self.scan_queried(range, &self.everything())
     }
 
     /// [`Self::scan`] for a query.
@@ -168,15 +172,25 @@ impl TableReader {
         slices: &'a [Slice],
         reversed: bool,
     ) -> Result<Partitions<'a>> {
-        self.read_queried(key, slices, reversed, &Queried::default())
+        self.read_queried(key, slices, reversed, &self.everything())
     }
 
-    /// What a query for some of the regular columns, by their indexes, reads: of the others only what shows that a row is
-    /// there, as far as Cassandra looks for that.
-    pub fn queried(&self, is_queried: impl Fn(usize) -> bool) -> Queried {
-        let layouts = self.sstables.iter();
-        let layouts = layouts.map(|member| Arc::new(member.layout.for_query(&is_queried)));
-        Queried(Some(layouts.collect()))
+    /// What a query reads that asks for some of the `regulars` only: of the others just what shows that a row is there, as
+    /// far as Cassandra looks for that. `by_name` lets it ask for whole rows SSTable by SSTable, which it does if no column
+    /// asked for is multi-cell.
+    pub fn queried(&self, regulars: Option<&[bool]>, by_name: bool) -> Queried {
+        let layouts = regulars.map(|is_queried| {
+            let layouts = self.sstables.iter();
+            let layouts = layouts.map(|m| Arc::new(m.layout.for_query(|i| is_queried[i])));
+            layouts.collect()
+        });
+        Queried { layouts, by_name }
+    }
+
+    fn everything(&self) -> Queried {
+        let mut columns = self.schema.statics.iter().chain(&self.schema.regulars);
+        let by_name = !columns.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter);
+        self.queried(None, by_name)
     }
 
     /// [`Self::read`] for a query.
@@ -200,7 +214,7 @@ impl TableReader {
             }
         }
         let merge = Merge::new(&self.rules, sources, reversed);
-        Ok(match self.is_read_by_name(slices) {
+        Ok(match self.is_read_by_name(slices, queried) {
             true => merge.with_first_clustering(),
             false => merge,
         })
@@ -208,7 +222,7 @@ impl TableReader {
 
     /// Whether Cassandra asks its SSTables one after the other for these rows, the newest first, until nothing older can
     /// change them (`queryMemtableAndSSTablesInTimestampOrder`).
-    pub(crate) fn is_read_by_name(&self, slices: &[Slice]) -> bool {
+    pub(crate) fn is_read_by_name(&self, slices: &[Slice], queried: &Queried) -> bool {
         let slices = if slices.is_empty() { WHOLE } else { slices };
         let columns = self.schema.clustering.len();
         let is_row = |slice: &Slice| {
@@ -217,15 +231,13 @@ impl TableReader {
                 && slice.start.kind == BoundKind::InclStart
                 && slice.end.kind == BoundKind::InclEnd
         };
-        let mut others = self.schema.statics.iter().chain(&self.schema.regulars);
-        slices.iter().all(is_row)
-            && !others.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter)
+        queried.by_name && slices.iter().all(is_row)
     }
 }
 
 impl Queried {
     fn layout(&self, i: usize, member: &Member) -> Arc<Layout> {
-        let layouts = self.0.as_ref();
+        let layouts = self.layouts.as_ref();
         layouts.map_or(&member.layout, |l| &l[i]).clone()
     }
 }

@@ -428,10 +428,7 @@ impl<'a> Inputs<'a> {
             reader,
             comparator: ClusteringComparator::new(&plan.schema.clustering),
             cuts: is_scan && plan.slices != [Slice::ALL],
-            queried: match &plan.queried {
-                Some(queried) => reader.queried(|regular| queried[regular]),
-                None => Queried::default(),
-            },
+            queried: reader.queried(plan.queried.as_deref(), plan.by_name),
             is_by_name: false,
             source: None,
             next_key: 0,
@@ -494,7 +491,7 @@ impl<'a> Inputs<'a> {
                 Some(key) => {
                     let is_everything = plan.slices == [Slice::ALL];
                     let slices = if is_everything { &[] } else { &plan.slices[..] };
-                    self.is_by_name = !plan.distinct && self.reader.is_read_by_name(slices);
+                    self.is_by_name = self.reader.is_read_by_name(slices, &self.queried);
                     Some(
                         self.reader
                             .read_queried(key, slices, plan.reversed, &self.queried)?,

@@ -121,10 +121,10 @@ impl Filter {
         });
     }
 
-    /// Indexes of the regular columns that are tested.
-    pub fn regulars(&self) -> impl Iterator<Item = usize> {
-        let regular = |e: &&Expression| e.kind == ColumnKind::Regular;
-        self.rows.iter().filter(regular).map(|e| e.index)
+    /// Indexes of the columns of a kind that are tested.
+    pub fn indexes(&self, kind: ColumnKind) -> Vec<usize> {
+        let all = self.partition.iter().chain(&self.rows);
+        all.filter(|e| e.kind == kind).map(|e| e.index).collect()
     }
 
     /// Whether nothing is tested.

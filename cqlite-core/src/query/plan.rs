@@ -44,8 +44,8 @@ pub struct Plan {
     pub(super) reversed: bool,
     pub(super) filter: Filter,
     pub(super) fetched: Vec<Fetched>,
-    /// DISTINCT keys are read as a slice of the partition, never by the names of rows.
-    pub(super) distinct: bool,
+    /// Rows may be read by their names. DISTINCT keys are read as a slice of the partition.
+    pub(super) by_name: bool,
     /// For each regular column whether the statement asks for it; `None` if it asks for all.
     pub(super) queried: Option<Vec<bool>>,
     pub(super) outputs: Vec<Selected>,
@@ -162,15 +162,10 @@ impl Plan {
             false => restrictions.partitions()?,
         };
         let filter = restrictions.filter(&allowance)?;
-        let mut queried = vec![false; schema.regulars.len()];
-        let regular = |c: &&Fetched| c.kind == ColumnKind::Regular;
-        let selected = preparer.columns.iter().filter(regular).map(|c| c.index);
-        for index in selected.chain(filter.regulars()) {
-            queried[index] = true;
-        }
+        let (queried, by_name) = queried(schema, &preparer.columns, &filter);
         Ok(Plan {
-            distinct: select.distinct,
-            queried: queried.contains(&false).then_some(queried),
+            queried,
+            by_name: by_name && !select.distinct,
             partitions,
             slices,
             reversed: order.reversed,
@@ -353,6 +348,38 @@ fn grouping(
         clustering,
         function,
     }))
+}
+
+/// For each regular column whether the statement asks for it, `None` if for all; and whether rows can be read by name.
+///
+/// Authority: `ColumnFilter.Builder`, to which a statement without any column but those of the key asks for all;
+/// `SinglePartitionReadCommand.queriesMulticellType`.
+fn queried(
+    schema: &TableSchema,
+    fetched: &[Fetched],
+    filter: &Filter,
+) -> (Option<Vec<bool>>, bool) {
+    let of = |kind: ColumnKind, tested: Vec<usize>| {
+        let selected = fetched.iter().filter(move |c| c.kind == kind);
+        selected.map(|c| c.index).chain(tested)
+    };
+    let mut regulars = vec![false; schema.regulars.len()];
+    let mut statics = vec![false; schema.statics.len()];
+    for index in of(ColumnKind::Regular, filter.indexes(ColumnKind::Regular)) {
+        regulars[index] = true;
+    }
+    for index in of(ColumnKind::Static, filter.indexes(ColumnKind::Static)) {
+        statics[index] = true;
+    }
+    if !regulars.contains(&true) && !statics.contains(&true) {
+        regulars.fill(true);
+        statics.fill(true);
+    }
+    let columns = schema.statics.iter().zip(&statics);
+    let mut columns = columns.chain(schema.regulars.iter().zip(&regulars));
+    let by_name = !schema.is_counter()
+        && !columns.any(|(column, queried)| *queried && column.ty.is_multi_cell());
+    (regulars.contains(&false).then_some(regulars), by_name)
 }
 
 struct Order<'s> {
