@@ -20,6 +20,7 @@ from selects import Selects
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
 CHECKS = ("dump", "query", "metadata", "verify")
+USUAL = "dump,query,metadata"
 QUERIES = 20
 TIMEOUT = 60
 
@@ -216,7 +217,7 @@ def main():
     parser.add_argument("--format", default="all", choices=["nb", "oa", "da", "all"])
     parser.add_argument("--only", help="numbers of tables, with commas")
     parser.add_argument("--keep", action="store_true", help="the tables that are right too")
-    parser.add_argument("--check", default=",".join(CHECKS), help="of " + ", ".join(CHECKS))
+    parser.add_argument("--check", default=USUAL, help="of " + ", ".join(CHECKS))
     parser.add_argument("--ci", action="store_true")
     arguments = parser.parse_args()
     if arguments.ci:
