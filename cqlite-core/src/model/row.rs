@@ -107,6 +107,8 @@ pub struct RowBuf {
     pub is_static: bool,
     /// Offset of the row in the source's uncompressed Data.db; 0 where there is none.
     pub position: u64,
+    /// Bytes of what precedes it in its partition, as stored there; 0 where there is none.
+    pub previous_size: u64,
     /// One span a clustering column; null values only in compact and index tables.
     pub clustering: Vec<Span>,
     /// Liveness of the primary key.
@@ -124,6 +126,7 @@ impl Default for RowBuf {
         RowBuf {
             is_static: false,
             position: 0,
+            previous_size: 0,
             clustering: Vec::new(),
             liveness: LivenessInfo::EMPTY,
             deletion: RowDeletion::LIVE,
@@ -139,6 +142,7 @@ impl RowBuf {
     pub fn clear(&mut self) {
         self.is_static = false;
         self.position = 0;
+        self.previous_size = 0;
         self.clustering.clear();
         self.liveness = LivenessInfo::EMPTY;
         self.deletion = RowDeletion::LIVE;
@@ -259,6 +263,8 @@ impl<'a> RowRef<'a> {
 pub struct MarkerBuf {
     /// Offset of the marker in the source's uncompressed Data.db; 0 where there is none.
     pub position: u64,
+    /// Bytes of what precedes it in its partition, as stored there; 0 where there is none.
+    pub previous_size: u64,
     /// Bound or boundary.
     pub kind: BoundKind,
     /// Values of the first clustering columns; none means the whole partition.
@@ -273,6 +279,7 @@ impl Default for MarkerBuf {
     fn default() -> Self {
         MarkerBuf {
             position: 0,
+            previous_size: 0,
             kind: BoundKind::InclStart,
             values: Vec::new(),
             close: DeletionTime::LIVE,

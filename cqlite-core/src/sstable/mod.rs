@@ -13,6 +13,7 @@ mod reader;
 mod scan;
 mod slices;
 pub mod transaction;
+pub mod verify;
 pub mod version;
 
 pub use descriptor::{Component, Descriptor, SSTableId};

@@ -319,7 +319,7 @@ impl SSTable {
 }
 
 /// The components of an SSTable that exist in its directory.
-fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
+pub(super) fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
     let directory = match descriptor.directory.as_os_str().is_empty() {
         true => Path::new("."),
         false => &descriptor.directory,
@@ -343,7 +343,10 @@ fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
 }
 
 /// The components that TOC.txt lists; none if there is no TOC.txt.
-fn read_toc(descriptor: &Descriptor, found: &BTreeSet<Component>) -> Result<BTreeSet<Component>> {
+pub(super) fn read_toc(
+    descriptor: &Descriptor,
+    found: &BTreeSet<Component>,
+) -> Result<BTreeSet<Component>> {
     if !found.contains(&Component::Toc) {
         return Ok(BTreeSet::new());
     }
@@ -359,7 +362,7 @@ fn read_toc(descriptor: &Descriptor, found: &BTreeSet<Component>) -> Result<BTre
         .collect())
 }
 
-fn missing_components(
+pub(super) fn missing_components(
     descriptor: &Descriptor,
     found: &BTreeSet<Component>,
     listed: &BTreeSet<Component>,
@@ -374,7 +377,7 @@ fn missing_components(
 }
 
 /// The columns of a serialization header. Names of key columns are not stored: these are made up.
-fn stream_of(header: &SerializationHeader) -> Result<StreamHeader> {
+pub(super) fn stream_of(header: &SerializationHeader) -> Result<StreamHeader> {
     let types = header.types()?;
     let clustering = types.clustering.into_iter().enumerate();
     Ok(StreamHeader {

@@ -89,6 +89,11 @@ impl Version {
         self.since(b"md")
     }
 
+    /// The histogram of times at which data dies counts each once, and only what dies.
+    pub fn has_accurate_drop_times(&self) -> bool {
+        self.since(b"md")
+    }
+
     /// Statistics hold the id of the host that wrote the SSTable.
     pub fn has_originating_host_id(&self) -> bool {
         self.since(b"nb") || self.letters == *b"me"
@@ -102,6 +107,11 @@ impl Version {
     /// Statistics hold a pending repair and whether the SSTable is transient.
     pub fn has_pending_repair(&self) -> bool {
         self.since(b"na")
+    }
+
+    /// The header may name a frozen user type like one that is not (CASSANDRA-15035): 3.0 had no other.
+    pub fn has_bare_user_types(&self) -> bool {
+        !self.since(b"na")
     }
 
     /// Statistics carry checksums.

@@ -147,8 +147,14 @@ impl<'a> Partitions<'a> {
         }
     }
 
+    /// A way through the trie, of which [`payload`](Self::payload) reads what it meets.
+    pub fn path(&self) -> Path<'a> {
+        self.trie.path()
+    }
+
+    /// The hash byte, if it has one, and the target of a node that the path met.
     #[inline]
-    fn payload(&self, node: Node<'_>) -> Result<(Option<u8>, Target)> {
+    pub fn payload(&self, node: Node<'_>) -> Result<(Option<u8>, Target)> {
         read_payload(node).map_err(|e| self.trie.error(e, node.position()))
     }
 }

@@ -151,7 +151,13 @@ impl<'a> RowIndex<'a> {
         }
     }
 
-    fn payload(&self, node: Node<'_>) -> Result<(u64, DeletionTime)> {
+    /// A way through the trie's separators, of which [`payload`](Self::payload) reads what it meets.
+    pub fn path(&self) -> Path<'a> {
+        self.trie.path()
+    }
+
+    /// Where, from the partition's start, what a separator leads to lies, and the deletion that is open there.
+    pub fn payload(&self, node: Node<'_>) -> Result<(u64, DeletionTime)> {
         read_payload(node).map_err(|e| self.trie.error(e, node.position()))
     }
 

@@ -136,6 +136,7 @@ impl<'a> Trie<'a> {
         Path {
             trie: *self,
             above: Vec::new(),
+            followed: Vec::new(),
             at: At::Start,
         }
     }
@@ -156,13 +157,14 @@ impl<'a> Trie<'a> {
 
 /// A way from payload to payload in either direction. A node's own payload comes before its children's.
 ///
-/// Holds only the branches above the node it stands on. Every node it meets is above a payload or has one, so that a
-/// step takes no longer than the trie is deep.
+/// Holds only the branches above the node it stands on, and the bytes that lead there. Every node it meets is above a
+/// payload or has one, so that a step takes no longer than the trie is deep.
 #[derive(Debug, Clone)]
 pub struct Path<'a> {
     trie: Trie<'a>,
-    /// Nodes above that have something to either side, and the byte that was followed.
-    above: Vec<(u64, u8)>,
+    /// Nodes above that have something to either side, and how many bytes lead there.
+    above: Vec<(u64, usize)>,
+    followed: Vec<u8>,
     at: At<'a>,
 }
 
@@ -178,6 +180,7 @@ impl<'a> Path<'a> {
     /// Goes to the last payload that is not greater than `key` and returns it; `None` if all are greater.
     pub fn floor(&mut self, key: impl Iterator<Item = u8>) -> Result<Option<Node<'a>>> {
         self.above.clear();
+        self.followed.clear();
         let mut node = self.trie.node(self.trie.root)?;
         for byte in key {
             match self.trie.at(node, node.child(byte))? {
@@ -204,11 +207,8 @@ impl<'a> Path<'a> {
                 let child = self.descend(node, byte, child)?;
                 return self.first_below(child);
             }
-            match self.above.pop() {
-                Some((position, followed)) => {
-                    node = self.trie.node(position)?;
-                    from = followed as u16 + 1;
-                }
+            match self.ascend()? {
+                Some((above, followed)) => (node, from) = (above, followed + 1),
                 None => return Ok(self.finish()),
             }
         }
@@ -216,13 +216,15 @@ impl<'a> Path<'a> {
 
     /// Steps to the previous payload; `None` unless it stands on one that is not the first.
     pub fn previous_payload(&mut self) -> Result<Option<Node<'a>>> {
-        match (self.at, self.above.pop()) {
-            (At::Node(_), Some((position, followed))) => {
-                let node = self.trie.node(position)?;
-                self.last_before(node, followed as u16)
-            }
+        match (self.at, self.ascend()?) {
+            (At::Node(_), Some((node, followed))) => self.last_before(node, followed),
             _ => Ok(self.finish()),
         }
+    }
+
+    /// The bytes that lead from the root to the payload it stands on.
+    pub fn prefix(&self) -> &[u8] {
+        &self.followed
     }
 
     /// Goes past the last payload.
@@ -261,11 +263,8 @@ impl<'a> Path<'a> {
                 self.at = At::Node(node);
                 return Ok(Some(node));
             }
-            match self.above.pop() {
-                Some((position, followed)) => {
-                    node = self.trie.node(position)?;
-                    byte = followed as u16;
-                }
+            match self.ascend()? {
+                Some((above, followed)) => (node, byte) = (above, followed),
                 None => return Ok(self.finish()),
             }
         }
@@ -277,9 +276,20 @@ impl<'a> Path<'a> {
                 let e = DecodeError::Invalid("a trie too deep");
                 return Err(self.trie.error(e, node.position()));
             }
-            self.above.push((node.position(), byte));
+            self.above.push((node.position(), self.followed.len()));
         }
+        self.followed.push(byte);
         self.trie.node(child)
+    }
+
+    /// The next branch above, and the byte that was followed from it.
+    fn ascend(&mut self) -> Result<Option<(Node<'a>, u16)>> {
+        let Some((position, depth)) = self.above.pop() else {
+            return Ok(None);
+        };
+        let byte = self.followed.get(depth).copied().unwrap_or_default();
+        self.followed.truncate(depth);
+        Ok(Some((self.trie.node(position)?, byte as u16)))
     }
 }
 

@@ -191,11 +191,27 @@ impl Statistics {
     /// `Corrupt`, naming the component inside the file, for any contradiction. A file without header is corrupt, the
     /// other components may be missing.
     pub fn parse(file: &Mapped, version: Version) -> Result<Self> {
-        parse(file, version).map_err(|e| e.in_component("Statistics.db").in_file(file.path()))
+        let (statistics, mut errors) = Self::salvage(file, version);
+        match (statistics, errors.is_empty()) {
+            (Some(statistics), true) => Ok(statistics),
+            _ => Err(errors.swap_remove(0)),
+        }
+    }
+
+    /// Decodes what can be decoded: a component of the file that is corrupt is left out, and told. `None`, with an error
+    /// at least, if the header is.
+    pub fn salvage(file: &Mapped, version: Version) -> (Option<Self>, Vec<Error>) {
+        let mut errors = Vec::new();
+        let statistics = parse(file, version, &mut errors).unwrap_or_else(|e| {
+            errors.push(e);
+            None
+        });
+        let placed = |e: Error| e.in_component("Statistics.db").in_file(file.path());
+        (statistics, errors.into_iter().map(placed).collect())
     }
 }
 
-fn parse(bytes: &[u8], version: Version) -> Result<Statistics> {
+fn parse(bytes: &[u8], version: Version, errors: &mut Vec<Error>) -> Result<Option<Statistics>> {
     let mut c = Cursor::new(bytes);
     let checked = version.has_metadata_checksum();
     let count = c.i32()?;
@@ -244,7 +260,8 @@ fn parse(bytes: &[u8], version: Version) -> Result<Statistics> {
         if checked {
             let (content, stored) = component.split_at(component.len() - 4);
             if Cursor::new(stored).u32()? != crc32fast::hash(content) {
-                return Err(bad_checksum().at(start as u64).in_component(NAMES[slot]));
+                errors.push(bad_checksum().at(start as u64).in_component(NAMES[slot]));
+                continue;
             }
             component = content;
         }
@@ -253,29 +270,33 @@ fn parse(bytes: &[u8], version: Version) -> Result<Statistics> {
     fn decode<T>(
         component: Option<(usize, &[u8])>,
         slot: usize,
+        errors: &mut Vec<Error>,
         decode: impl FnOnce(&mut Cursor<'_>) -> Result<T>,
-    ) -> Result<Option<T>> {
-        let Some((start, bytes)) = component else {
-            return Ok(None);
-        };
+    ) -> Option<T> {
+        let (start, bytes) = component?;
         // Later versions only append fields, and Cassandra 5 pads: what follows the known ones is passed over.
         let mut c = Cursor::new(bytes);
-        match decode(&mut c) {
-            Ok(value) => Ok(Some(value)),
-            Err(e) => Err(e
-                .at((start + c.position()) as u64)
-                .in_component(NAMES[slot])),
-        }
+        decode(&mut c)
+            .map_err(|e| {
+                let at = (start + c.position()) as u64;
+                errors.push(e.at(at).in_component(NAMES[slot]));
+            })
+            .ok()
     }
-    Ok(Statistics {
-        validation: decode(components[0], 0, validation)?,
-        cardinality: decode(components[1], 1, |c| Ok(c.int_bytes()?.to_vec()))?,
-        stats: decode(components[2], 2, |c| stats(c, version))?,
-        header: decode(components[3], 3, header)?.ok_or_else(|| {
-            Error::corrupt("the serialization header is missing")
-                .advise("without it Data.db cannot be read")
-        })?,
-    })
+    if components[3].is_none() && errors.is_empty() {
+        return Err(Error::corrupt("the serialization header is missing")
+            .advise("without it Data.db cannot be read"));
+    }
+    let validation = decode(components[0], 0, errors, validation);
+    let cardinality = decode(components[1], 1, errors, |c| Ok(c.int_bytes()?.to_vec()));
+    let stats = decode(components[2], 2, errors, |c| stats(c, version));
+    let header = decode(components[3], 3, errors, header);
+    Ok(header.map(|header| Statistics {
+        validation,
+        cardinality,
+        stats,
+        header,
+    }))
 }
 
 #[cold]

@@ -179,7 +179,7 @@ fn decode_marker(c: &mut Cursor<'_>, layout: &Layout, marker: &mut MarkerBuf) ->
     marker.kind = read_bound(c, &layout.clustering_fixed, &mut marker.values)?;
     let size = read_size(c)? as usize;
     let body = c.position();
-    c.uvint()?;
+    marker.previous_size = c.uvint()?;
     let first = read_delta_deletion(c, layout)?;
     (marker.close, marker.open) = if marker.kind.is_boundary() {
         (first, read_delta_deletion(c, layout)?)
@@ -234,7 +234,7 @@ fn decode_content(
 ) -> Result<()> {
     row.complex_deletions.clear();
     row.cells.clear();
-    c.uvint()?; // Length of what precedes: for reading backwards, which nobody does.
+    row.previous_size = c.uvint()?;
     row.liveness = LivenessInfo::EMPTY;
     if flags & HAS_TIMESTAMP != 0 {
         let timestamp = read_timestamp(c, layout)?;

@@ -82,7 +82,7 @@ impl Buffer {
     }
 
     /// Appends `n` bytes of any value, for the caller to write.
-    fn grow(&mut self, n: usize) -> &mut [u8] {
+    pub fn grow(&mut self, n: usize) -> &mut [u8] {
         let start = self.len;
         self.len += n;
         if self.memory.len() < self.len {
@@ -298,11 +298,7 @@ impl DataFile {
                     for i in 0..count {
                         let from = at + (i * u64::from(*chunk_length)) as usize;
                         let chunk = &out.bytes()[from..from + self.length_of(first + i)];
-                        let stored = usize::try_from(4 + 4 * (first + i))
-                            .ok()
-                            .and_then(|at| crc.get(at..)?.first_chunk())
-                            .map_or(0, |b| u32::from_be_bytes(*b));
-                        if crc32fast::hash(chunk) != stored {
+                        if crc32fast::hash(chunk) != stored_checksum(crc, first + i) {
                             out.truncate(from);
                             return Err(self.in_chunk(bad_checksum(), first + i));
                         }
@@ -367,6 +363,46 @@ impl DataFile {
         {
             spare.push((buffer, scratch));
         }
+    }
+
+    /// Where in the file chunk `i` lies, its checksum included if that stands behind it: start and end.
+    ///
+    /// # Errors
+    /// `Corrupt` when CompressionInfo.db does not fit the file.
+    pub fn stored_range(&self, i: u64) -> Result<(u64, u64)> {
+        match &self.layout {
+            Chunks::Compressed(info) => info.chunk_range(i, self.source.len()),
+            Chunks::Plain { chunk_length, .. } => {
+                let start = i.saturating_mul(u64::from(*chunk_length)).min(self.len());
+                Ok((start, start + self.length_of(i) as u64))
+            }
+        }
+    }
+
+    /// Checks chunk `i`, whose bytes in the file are `stored`, and appends to `out` what it holds.
+    ///
+    /// # Errors
+    /// As of [`read_chunks`](Self::read_chunks).
+    pub fn expand_chunk(
+        &self,
+        i: u64,
+        stored: &[u8],
+        out: &mut Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let result = match &self.layout {
+            Chunks::Compressed(info) => self.decompress(info, i, stored, out, scratch),
+            Chunks::Plain { crc: Some(crc), .. }
+                if self.verify && crc32fast::hash(stored) != stored_checksum(crc, i) =>
+            {
+                Err(bad_checksum())
+            }
+            Chunks::Plain { .. } => {
+                out.extend_from_slice(stored);
+                Ok(())
+            }
+        };
+        result.map_err(|e| self.in_chunk(e, i))
     }
 
     /// One chunk, from the cache if there is one.
@@ -450,6 +486,14 @@ fn bad_checksum() -> Error {
 #[cold]
 fn wrong_length() -> Error {
     Error::corrupt("a chunk does not decompress to its length")
+}
+
+/// The checksum that CRC.db holds of a chunk.
+fn stored_checksum(crc: &[u8], chunk: u64) -> u32 {
+    usize::try_from(4 + 4 * chunk)
+        .ok()
+        .and_then(|at| crc.get(at..)?.first_chunk())
+        .map_or(0, |b| u32::from_be_bytes(*b))
 }
 
 /// Decompresses exactly `out.len()` bytes.

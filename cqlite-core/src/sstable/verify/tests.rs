@@ -1,0 +1,1 @@
+//! Golden SSTables are good, and every damage of them is told.
