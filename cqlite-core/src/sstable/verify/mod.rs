@@ -11,6 +11,7 @@
 
 mod blocks;
 mod chunks;
+mod filter;
 mod findings;
 mod index;
 mod parts;
@@ -35,13 +36,14 @@ use crate::schema::Column;
 use crate::types::CqlType;
 use crate::{Error, Result};
 use chunks::{DataStream, check_digest};
+use filter::FilterCheck;
 use findings::Findings;
 use index::IndexWalk;
 use parts::{Parts, Types};
 use rows::RowChecks;
 use std::sync::Arc;
 use totals::{Covered, Totals};
-use walk::{DataWalk, Inputs, Reading, tell_filter};
+use walk::{DataWalk, Inputs, Reading};
 
 /// What is verified.
 #[derive(Debug, Clone, Default)]
@@ -244,10 +246,11 @@ impl<'a> Verifier<'a> {
             partitioner: &types.partitioner,
             clusterings: &types.clusterings,
             columns,
-            filter: self.parts.filter.as_ref(),
         };
         let covered = stats.and_then(|stats| Covered::of(stats, self.version, columns.len()));
-        DataWalk::new(inputs, stream, readings, index, covered, Totals::new(stats))
+        let filter = FilterCheck::new(self.parts.filter.as_ref());
+        let totals = Totals::new(stats);
+        DataWalk::new(inputs, stream, readings, index, filter, covered, totals)
     }
 
     /// What can be said of the index without Data.db. Returns the first and last key, if it holds them.
@@ -258,6 +261,7 @@ impl<'a> Verifier<'a> {
         findings: &mut Findings<'_>,
     ) -> Option<(Vec<u8>, Vec<u8>)> {
         let types = self.parts.types.as_ref();
+        let mut filter = FilterCheck::new(self.parts.filter.as_ref());
         let (mut first, mut previous): (Option<&[u8]>, Option<&[u8]>) = (None, None);
         index.advance(findings);
         while let Some(entry) = index.current().copied() {
@@ -269,11 +273,7 @@ impl<'a> Verifier<'a> {
                 if !ascends {
                     index.fault("its key does not follow the one before it", None, findings);
                 }
-                if let Some(filter) = &self.parts.filter
-                    && !filter.might_contain(decorated.hash)
-                {
-                    tell_filter(key, findings);
-                }
+                filter.add(&decorated, findings);
             }
             if let (Some(row_index), Some(types)) = (entry.row_index, types)
                 && let Err(e) = blocks_alone(row_index, types)
@@ -285,6 +285,7 @@ impl<'a> Verifier<'a> {
             previous = entry.key;
             index.advance(findings);
         }
+        filter.flush(findings);
         report.partitions = index.count();
         let ends = match (self.version.format(), index.is_broken()) {
             // Only Index.db holds all keys.

@@ -5,16 +5,15 @@
 
 use super::blocks::{BlockWalk, Place, Prefix};
 use super::chunks::{DataStream, More};
+use super::filter::FilterCheck;
 use super::findings::Findings;
 use super::index::{Entry, IndexWalk};
 use super::rows::RowChecks;
 use super::totals::{Covered, Totals};
 use crate::bytes::DecodeError;
-use crate::io::Mapped;
 use crate::model::{BoundKind, DeletionTime, MarkerBuf, MarkerRef, RowBuf, RowRef, Span};
 use crate::partitioner::{DecoratedKey, Partitioner, Token};
 use crate::schema::ClusteringColumn;
-use crate::sstable::component::filter::BloomFilter;
 use crate::sstable::data::{
     Decoded, Layout, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
@@ -22,7 +21,6 @@ use crate::sstable::index::Clusterings;
 use crate::{Error, Result};
 
 const DATA: &str = "Data.db";
-const FILTER: &str = "Filter.db";
 
 /// How the rows are read, and what they must hold.
 #[derive(Debug)]
@@ -37,7 +35,6 @@ pub(super) struct Inputs<'a> {
     pub partitioner: &'a Partitioner,
     pub clusterings: &'a Clusterings,
     pub columns: &'a [ClusteringColumn],
-    pub filter: Option<&'a BloomFilter<Mapped>>,
 }
 
 /// Why a partition is given up.
@@ -56,6 +53,7 @@ pub(super) struct DataWalk<'a> {
     /// Another way to read the rows, to be tried if the first fails.
     other_reading: Option<Reading>,
     index: Option<IndexWalk<'a>>,
+    filter: FilterCheck<'a>,
     covered: Option<Covered>,
     totals: Totals,
     row: RowBuf,
@@ -83,6 +81,7 @@ impl<'a> DataWalk<'a> {
         stream: DataStream<'a>,
         readings: (Reading, Option<Reading>),
         index: Option<IndexWalk<'a>>,
+        filter: FilterCheck<'a>,
         covered: Option<Covered>,
         totals: Totals,
     ) -> Self {
@@ -92,6 +91,7 @@ impl<'a> DataWalk<'a> {
             reading: readings.0,
             other_reading: readings.1,
             index,
+            filter,
             covered,
             totals,
             row: RowBuf::default(),
@@ -138,6 +138,7 @@ impl<'a> DataWalk<'a> {
                 index.advance(findings);
             }
         }
+        self.filter.flush(findings);
         self.stream.finish(findings);
         Outcome {
             totals: self.totals,
@@ -369,11 +370,7 @@ impl<'a> DataWalk<'a> {
         if let Err(e) = self.reading.checks.key(key.key) {
             tell(e, position, key.key, findings);
         }
-        if let Some(filter) = self.inputs.filter
-            && !filter.might_contain(key.hash)
-        {
-            tell_filter(key.key, findings);
-        }
+        self.filter.add(key, findings);
     }
 
     /// The index's entry of the partition; tells those that are passed, and what is wrong with it.
@@ -488,16 +485,6 @@ const LEFT_OPEN: &str = "the partition ends with an open range tombstone";
 #[cold]
 fn tell(e: impl Into<Error>, at: u64, key: &[u8], findings: &mut Findings<'_>) {
     findings.fault(DATA, e.into().at(at).in_partition(key));
-}
-
-#[cold]
-pub(super) fn tell_filter(key: &[u8], findings: &mut Findings<'_>) {
-    findings.fault(
-        FILTER,
-        Error::corrupt("the filter does not hold a key that is there: reads do not find it")
-            .advise("delete it: Cassandra builds a new one")
-            .in_partition(key),
-    );
 }
 
 #[cold]
