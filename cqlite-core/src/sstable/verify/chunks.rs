@@ -158,6 +158,11 @@ impl<'a> DataStream<'a> {
         }
     }
 
+    /// Whether the whole of Data.db matches its digest, once it was read; `None` without one.
+    pub fn matched_digest(&self) -> Option<bool> {
+        self.matches_digest
+    }
+
     fn end(&self) -> u64 {
         self.start + self.window.bytes().len() as u64
     }

@@ -21,6 +21,7 @@ use crate::sstable::index::Clusterings;
 use crate::{Error, Result};
 
 const DATA: &str = "Data.db";
+const HEADER: &str = "Statistics.db HEADER";
 
 /// How the rows are read, and what they must hold.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl<'a> DataWalk<'a> {
     pub fn run(mut self, findings: &mut Findings<'_>, progress: &mut dyn FnMut(u64)) -> Outcome {
         let mut head = Vec::new();
         let (mut position, mut told) = (0, 0);
-        let (mut is_complete, mut unread) = (true, 0);
+        let (mut is_complete, mut unread, mut is_garbled) = (true, 0, false);
         if let Some(index) = &mut self.index {
             index.advance(findings);
         }
@@ -124,6 +125,7 @@ impl<'a> DataWalk<'a> {
                 Err(stop) => stop,
             };
             is_complete = false;
+            is_garbled |= matches!(stop, Stop::Fault);
             unread += 1;
             let Some(next) = self.resume(position, stop, &mut unread, findings) else {
                 break;
@@ -140,6 +142,11 @@ impl<'a> DataWalk<'a> {
         }
         self.filter.flush(findings);
         self.stream.finish(findings);
+        if is_garbled && self.stream.matched_digest() == Some(true) {
+            let what = "Data.db matches its digest, and yet not all of it can be decoded: \
+                        this may not be the header that it was written by";
+            findings.note(HEADER, Error::corrupt(what));
+        }
         Outcome {
             totals: self.totals,
             last_key: self.previous_key,
