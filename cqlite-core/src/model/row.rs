@@ -107,8 +107,9 @@ pub struct RowBuf {
     pub is_static: bool,
     /// Offset of the row in the source's uncompressed Data.db; 0 where there is none.
     pub position: u64,
-    /// Bytes of what precedes it in its partition, as stored there; 0 where there is none.
-    pub previous_size: u64,
+    /// Bytes of what precedes it in its partition, as stored there, or `u32::MAX` if there are more; 0 where there is
+    /// none.
+    pub previous_size: u32,
     /// One span a clustering column; null values only in compact and index tables.
     pub clustering: Vec<Span>,
     /// Liveness of the primary key.
@@ -263,8 +264,9 @@ impl<'a> RowRef<'a> {
 pub struct MarkerBuf {
     /// Offset of the marker in the source's uncompressed Data.db; 0 where there is none.
     pub position: u64,
-    /// Bytes of what precedes it in its partition, as stored there; 0 where there is none.
-    pub previous_size: u64,
+    /// Bytes of what precedes it in its partition, as stored there, or `u32::MAX` if there are more; 0 where there is
+    /// none.
+    pub previous_size: u32,
     /// Bound or boundary.
     pub kind: BoundKind,
     /// Values of the first clustering columns; none means the whole partition.

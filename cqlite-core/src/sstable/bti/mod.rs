@@ -12,4 +12,4 @@ mod walk;
 pub use node::Node;
 pub use partitions::{LowerBound, Partitions, PartitionsIter, Target};
 pub use rows::{RowBlocks, RowBlocksIter, RowIndex};
-pub use walk::{Path, Trie, Walk};
+pub use walk::{Path, Trail, Trie, Walk};

@@ -8,7 +8,7 @@
 //! Authority: `o.a.c.io.sstable.format.bti.PartitionIndex`.
 
 use super::node::Node;
-use super::walk::{Path, Trie};
+use super::walk::{Path, Trail, Trie};
 use crate::bytes::{Cursor, DecodeError};
 use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner};
 use crate::{Error, Result};
@@ -148,7 +148,7 @@ impl<'a> Partitions<'a> {
     }
 
     /// A way through the trie, of which [`payload`](Self::payload) reads what it meets.
-    pub fn path(&self) -> Path<'a> {
+    pub fn path<T: Trail>(&self) -> Path<'a, T> {
         self.trie.path()
     }
 

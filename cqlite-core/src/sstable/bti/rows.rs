@@ -12,7 +12,7 @@
 
 use super::node::Node;
 use super::partitions::read_sized;
-use super::walk::{Path, Trie};
+use super::walk::{Path, Trail, Trie};
 use crate::bytes::{Cursor, DecodeError};
 use crate::model::DeletionTime;
 use crate::sstable::data::deletion::read_deletion_time;
@@ -152,7 +152,7 @@ impl<'a> RowIndex<'a> {
     }
 
     /// A way through the trie's separators, of which [`payload`](Self::payload) reads what it meets.
-    pub fn path(&self) -> Path<'a> {
+    pub fn path<T: Trail>(&self) -> Path<'a, T> {
         self.trie.path()
     }
 

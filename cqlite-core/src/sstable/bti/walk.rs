@@ -132,11 +132,11 @@ impl<'a> Trie<'a> {
     }
 
     /// A way through the payloads that starts before the first.
-    pub fn path(&self) -> Path<'a> {
+    pub fn path<T: Trail>(&self) -> Path<'a, T> {
         Path {
             trie: *self,
             above: Vec::new(),
-            followed: Vec::new(),
+            trail: T::default(),
             at: At::Start,
         }
     }
@@ -155,17 +155,59 @@ impl<'a> Trie<'a> {
     }
 }
 
+/// What a [`Path`] keeps of the bytes that lead to where it stands: nothing, or all of them.
+pub trait Trail: Default {
+    /// Count of bytes that are kept.
+    fn depth(&self) -> usize;
+    /// Follows a byte.
+    fn push(&mut self, byte: u8);
+    /// Goes back to where `len` bytes led.
+    fn truncate(&mut self, len: usize);
+}
+
+impl Trail for () {
+    #[inline(always)]
+    fn depth(&self) -> usize {
+        0
+    }
+    #[inline(always)]
+    fn push(&mut self, _: u8) {}
+    #[inline(always)]
+    fn truncate(&mut self, _: usize) {}
+}
+
+impl Trail for Vec<u8> {
+    fn depth(&self) -> usize {
+        self.len()
+    }
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
+    }
+}
+
 /// A way from payload to payload in either direction. A node's own payload comes before its children's.
 ///
-/// Holds only the branches above the node it stands on, and the bytes that lead there. Every node it meets is above a
-/// payload or has one, so that a step takes no longer than the trie is deep.
+/// Holds only the branches above the node it stands on. Every node it meets is above a payload or has one, so that a
+/// step takes no longer than the trie is deep.
 #[derive(Debug, Clone)]
-pub struct Path<'a> {
+pub struct Path<'a, T: Trail = ()> {
     trie: Trie<'a>,
-    /// Nodes above that have something to either side, and how many bytes lead there.
-    above: Vec<(u64, usize)>,
-    followed: Vec<u8>,
+    above: Vec<Branch>,
+    trail: T,
     at: At<'a>,
+}
+
+/// A node above that has something to either side.
+#[derive(Debug, Clone, Copy)]
+struct Branch {
+    position: u64,
+    /// The byte that was followed from it.
+    followed: u8,
+    /// What was kept of the bytes that led to it.
+    trail: u32,
 }
 
 /// Where a [`Path`] stands.
@@ -176,11 +218,11 @@ enum At<'a> {
     End,
 }
 
-impl<'a> Path<'a> {
+impl<'a, T: Trail> Path<'a, T> {
     /// Goes to the last payload that is not greater than `key` and returns it; `None` if all are greater.
     pub fn floor(&mut self, key: impl Iterator<Item = u8>) -> Result<Option<Node<'a>>> {
         self.above.clear();
-        self.followed.clear();
+        self.trail.truncate(0);
         let mut node = self.trie.node(self.trie.root)?;
         for byte in key {
             match self.trie.at(node, node.child(byte))? {
@@ -222,9 +264,9 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The bytes that lead from the root to the payload it stands on.
-    pub fn prefix(&self) -> &[u8] {
-        &self.followed
+    /// What it keeps of the bytes that lead from the root to the payload it stands on.
+    pub fn trail(&self) -> &T {
+        &self.trail
     }
 
     /// Goes past the last payload.
@@ -276,20 +318,24 @@ impl<'a> Path<'a> {
                 let e = DecodeError::Invalid("a trie too deep");
                 return Err(self.trie.error(e, node.position()));
             }
-            self.above.push((node.position(), self.followed.len()));
+            self.above.push(Branch {
+                position: node.position(),
+                followed: byte,
+                trail: self.trail.depth() as u32,
+            });
         }
-        self.followed.push(byte);
+        self.trail.push(byte);
         self.trie.node(child)
     }
 
     /// The next branch above, and the byte that was followed from it.
     fn ascend(&mut self) -> Result<Option<(Node<'a>, u16)>> {
-        let Some((position, depth)) = self.above.pop() else {
+        let Some(branch) = self.above.pop() else {
             return Ok(None);
         };
-        let byte = self.followed.get(depth).copied().unwrap_or_default();
-        self.followed.truncate(depth);
-        Ok(Some((self.trie.node(position)?, byte as u16)))
+        self.trail.truncate(branch.trail as usize);
+        let node = self.trie.node(branch.position)?;
+        Ok(Some((node, branch.followed as u16)))
     }
 }
 
@@ -378,7 +424,7 @@ mod tests {
                     prop_assert_eq!(Some(&value(node)), entries.get(probe));
                 }
 
-                let mut path = trie.path();
+                let mut path = trie.path::<Vec<u8>>();
                 prop_assert_eq!(path.floor(bytes()).unwrap().map(value), floor);
                 let mut back = path.clone();
                 let mut before = entries.range(..=probe.clone()).rev().skip(1);
@@ -390,12 +436,13 @@ mod tests {
                     for (k, v) in &entries {
                         if k > probe {
                             prop_assert_eq!(path.next_payload().unwrap().map(value), Some(*v));
+                            prop_assert_eq!(path.trail(), k);
                         }
                     }
                     prop_assert!(path.next_payload().unwrap().is_none());
                 }
             }
-            let mut path = trie.path();
+            let mut path = trie.path::<()>();
             for v in entries.values() {
                 prop_assert_eq!(path.next_payload().unwrap().map(value), Some(*v));
             }
@@ -411,7 +458,7 @@ mod tests {
             let _ = trie.walk(bytes());
             let _ = trie.min(file.len() as u64 / 2);
             let _ = trie.max(file.len() as u64 / 2);
-            let mut path = trie.path();
+            let mut path = trie.path::<()>();
             let _ = path.floor(bytes());
             let mut back = path.clone();
             for _ in 0..300 {

@@ -174,12 +174,17 @@ fn read_size(c: &mut Cursor<'_>) -> Result<u64> {
     Ok(size)
 }
 
+#[inline(always)]
+fn saturate(size: u64) -> u32 {
+    size.min(u64::from(u32::MAX)) as u32
+}
+
 fn decode_marker(c: &mut Cursor<'_>, layout: &Layout, marker: &mut MarkerBuf) -> Result<()> {
     marker.values.clear();
     marker.kind = read_bound(c, &layout.clustering_fixed, &mut marker.values)?;
     let size = read_size(c)? as usize;
     let body = c.position();
-    marker.previous_size = c.uvint()?;
+    marker.previous_size = saturate(c.uvint()?);
     let first = read_delta_deletion(c, layout)?;
     (marker.close, marker.open) = if marker.kind.is_boundary() {
         (first, read_delta_deletion(c, layout)?)
@@ -234,7 +239,7 @@ fn decode_content(
 ) -> Result<()> {
     row.complex_deletions.clear();
     row.cells.clear();
-    row.previous_size = c.uvint()?;
+    row.previous_size = saturate(c.uvint()?);
     row.liveness = LivenessInfo::EMPTY;
     if flags & HAS_TIMESTAMP != 0 {
         let timestamp = read_timestamp(c, layout)?;

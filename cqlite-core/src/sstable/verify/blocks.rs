@@ -91,7 +91,7 @@ enum Source<'a> {
     },
     Bti {
         index: RowIndex<'a>,
-        path: Path<'a>,
+        path: Path<'a, Vec<u8>>,
         /// Count of separators up to the one that the path stands on.
         read: u64,
         open: DeletionTime,
@@ -283,7 +283,7 @@ impl<'a> BlockWalk<'a> {
             Source::Bti { path, buffer, .. } => {
                 // The separator before what follows, which the path stands on.
                 comparable(self.columns, last, buffer);
-                if path.prefix() <= buffer.as_slice() {
+                if path.trail() <= buffer {
                     let what = format!(
                         "the separator behind row block {block} does not follow its last row"
                     );
@@ -315,7 +315,7 @@ impl<'a> BlockWalk<'a> {
                 ..
             } => {
                 comparable(self.columns, first, buffer);
-                if path.prefix() > buffer.as_slice() {
+                if path.trail() > buffer {
                     format!("the separator before row block {block} follows its first row")
                 } else if *indexed != open {
                     format!(

@@ -53,7 +53,7 @@ enum Source<'a> {
     },
     Bti {
         partitions: Partitions<'a>,
-        path: Path<'a>,
+        path: Path<'a, Vec<u8>>,
         rows: &'a [u8],
     },
 }
@@ -264,7 +264,7 @@ impl<'a> IndexWalk<'a> {
             },
             Source::Bti { path, .. } => {
                 let mut bytes = partitioner.comparable(&PartitionPosition::Key(*key));
-                let differs = path.prefix().iter().find_map(|b| {
+                let differs = path.trail().iter().find_map(|b| {
                     let order = bytes.next().map_or(Ordering::Greater, |k| b.cmp(&k));
                     order.is_ne().then_some(order)
                 });

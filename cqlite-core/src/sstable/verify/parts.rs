@@ -1,15 +1,15 @@
 //! The components, each opened for itself: one that is bad is told, and the others are checked without it.
 //!
 //! Authority: `o.a.c.io.sstable.format.{SSTableReaderLoadingBuilder,TOCComponent}`,
-//! `o.a.c.io.compress.CompressionMetadata`, `o.a.c.io.sstable.metadata.CompactionMetadata`.
+//! `o.a.c.io.compress.CompressionMetadata`, `o.a.c.io.sstable.metadata.StatsMetadata`.
 
 use super::chunks::parse_digest;
 use super::findings::Findings;
 use crate::Error;
-use crate::bytes::{Cursor, DecodeError};
 use crate::io::{Mapped, Source};
 use crate::model::StreamHeader;
 use crate::partitioner::Partitioner;
+use crate::sstable::component::cardinality;
 use crate::sstable::component::compression_info::CompressionInfo;
 use crate::sstable::component::filter::BloomFilter;
 use crate::sstable::component::statistics::{ClusteringRange, Statistics, Stats};
@@ -244,7 +244,7 @@ impl Opener<'_, '_> {
             }
         }
         if let Some(estimator) = &statistics.cardinality
-            && let Err(e) = check_cardinality(estimator)
+            && let Err(e) = cardinality::estimate(estimator)
         {
             self.findings.fault("Statistics.db COMPACTION", e);
         }
@@ -367,52 +367,4 @@ fn impossible(stats: &Stats, clustering_types: &[String]) -> Vec<String> {
         );
     }
     told
-}
-
-/// A `HyperLogLogPlus`: version, precisions, and either registers or a sparse list.
-fn check_cardinality(bytes: &[u8]) -> Result<(), Error> {
-    const VERSION: i32 = -2;
-    const NORMAL: u64 = 0;
-    const SPARSE: u64 = 1;
-    let mut c = Cursor::new(bytes);
-    let wrong = |what| Err(DecodeError::Invalid(what).into());
-    if c.i32()? != VERSION {
-        return wrong("the estimator of the count of keys is of an unknown version");
-    }
-    let (precision, sparse_precision) = (varint(&mut c)?, varint(&mut c)?);
-    if !(4..=sparse_precision).contains(&precision) || sparse_precision > 32 {
-        return wrong("the estimator of the count of keys has impossible precisions");
-    }
-    let is_consumed = match varint(&mut c)? {
-        NORMAL => {
-            let length = varint(&mut c)?;
-            c.take_u64(length)?;
-            length % 4 == 0 && c.is_empty()
-        }
-        SPARSE => {
-            let count = varint(&mut c)?;
-            for _ in 0..c.bounded(count, 1)? {
-                varint(&mut c)?;
-            }
-            c.is_empty()
-        }
-        _ => return wrong("the estimator of the count of keys is neither dense nor sparse"),
-    };
-    match is_consumed {
-        true => Ok(()),
-        false => wrong("the estimator of the count of keys is of another length than it says"),
-    }
-}
-
-/// An unsigned number of seven bits a byte, the lowest first.
-fn varint(c: &mut Cursor<'_>) -> Result<u64, Error> {
-    let mut value = 0;
-    for shift in (0..35).step_by(7) {
-        let byte = c.u8()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Error::corrupt("a number of more than 32 bits"))
 }

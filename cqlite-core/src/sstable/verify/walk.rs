@@ -301,7 +301,7 @@ impl<'a> DataWalk<'a> {
             {
                 tell(DecodeError::Invalid(OUT_OF_ORDER), at, key, findings);
             }
-            if previous_size != at - previous_at {
+            if u64::from(previous_size) != (at - previous_at).min(u32::MAX.into()) {
                 tell(DecodeError::Invalid(WRONG_PREVIOUS_SIZE), at, key, findings);
             }
             if let Some((blocks, place)) = &mut blocks
