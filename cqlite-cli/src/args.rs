@@ -17,7 +17,7 @@ Examples:
   cqlite dump ks/table-5a1c3950.../oa-1-big-Data.db
   cqlite dump -l ks/table-5a1c3950... | head -3
   cqlite metadata snapshots/before-upgrade/
-  cqlite query data/ "SELECT * FROM ks.table LIMIT 10"
+  cqlite query data/ 'SELECT * FROM ks.table LIMIT 10'
 
 Exit status: 0 good, 1 the data is bad, 2 usage (no such file, table or key),
 3 input/output error or a format that is not supported.";

@@ -44,7 +44,7 @@ const WHOLE: &[Slice] = &[Slice::ALL];
 /// What one SSTable gives to a merge.
 pub enum TableSource<'a> {
     /// Partitions of a token range.
-    Range(RangeScan<'a>),
+    Range(Box<RangeScan<'a>>),
     /// Slices of one partition.
     Slices(Box<SliceReader<'a>>),
 }
@@ -155,7 +155,7 @@ impl TableReader {
         let mut sources = Vec::with_capacity(self.sstables.len());
         for (i, member) in self.sstables.iter().enumerate() {
             if let Some(scan) = member.scan(range, queried.layout(i, member))? {
-                sources.push(TableSource::Range(scan));
+                sources.push(TableSource::Range(Box::new(scan)));
             }
         }
         Ok(Merge::new(&self.rules, sources, false))

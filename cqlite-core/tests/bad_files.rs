@@ -173,7 +173,7 @@ mod unix {
         for component in OPENED {
             let copy = Copy::of("oa/key_composite");
             let path = copy.descriptor.path(&component);
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
             if std::fs::File::open(&path).is_ok() {
                 // The superuser reads everything.
                 return;

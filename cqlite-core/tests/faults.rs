@@ -173,11 +173,15 @@ fn reseal_statistics(bytes: &mut [u8]) {
             .map(|b| i32::from_be_bytes(*b))?;
         usize::try_from(number).ok()
     }
-    fn seal(bytes: &mut [u8], parts: &[std::ops::Range<usize>], at: usize) -> Option<()> {
+    fn seal(
+        bytes: &mut [u8],
+        part: std::ops::Range<usize>,
+        more: std::ops::Range<usize>,
+        at: usize,
+    ) -> Option<()> {
         let mut crc = crc32fast::Hasher::new();
-        for part in parts {
-            crc.update(bytes.get(part.clone())?);
-        }
+        crc.update(bytes.get(part)?);
+        crc.update(bytes.get(more)?);
         let crc = crc.finalize().to_be_bytes();
         bytes.get_mut(at..at + 4)?.copy_from_slice(&crc);
         Some(())
@@ -185,15 +189,15 @@ fn reseal_statistics(bytes: &mut [u8]) {
     let _ = (|| {
         let count = get(bytes, 0)?.min(8);
         let toc = 8..8 + 8 * count;
-        seal(bytes, &[0..4], 4)?;
-        seal(bytes, &[0..4, toc.clone()], toc.end)?;
+        seal(bytes, 0..4, 0..0, 4)?;
+        seal(bytes, 0..4, toc.clone(), toc.end)?;
         for i in 0..count {
             let start = get(bytes, 12 + 8 * i)?;
             let end = match i + 1 < count {
                 true => get(bytes, 12 + 8 * (i + 1))?,
                 false => bytes.len(),
             };
-            seal(bytes, &[start..end.checked_sub(4)?], end - 4)?;
+            seal(bytes, start..end.checked_sub(4)?, 0..0, end - 4)?;
         }
         Some(())
     })();

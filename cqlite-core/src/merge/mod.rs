@@ -307,7 +307,7 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             (Ordering::Less, ..) => BoundKind::InclStart,
             (_, true, true) => BoundKind::InclEndExclStart,
             (_, true, false) => BoundKind::InclEnd,
-            (_, ..) => BoundKind::ExclStart,
+            _ => BoundKind::ExclStart,
         };
         self.current = Current::Marker;
         true

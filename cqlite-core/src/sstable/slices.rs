@@ -91,7 +91,7 @@ enum Pending {
 
 /// The blocks of a slice, from the last one on.
 enum BlocksBefore<'a> {
-    Indexed(Blocks<'a>),
+    Indexed(Box<Blocks<'a>>),
     /// Without a row index the whole partition is one block.
     One(Option<Block>),
 }
@@ -506,7 +506,7 @@ impl<'a> SliceReader<'a> {
             self.slices_left -= 1;
             self.slice = Some(self.slices_left);
             let mut blocks = match self.indexed()? {
-                Some(blocks) => BlocksBefore::Indexed(blocks),
+                Some(blocks) => BlocksBefore::Indexed(Box::new(blocks)),
                 None => BlocksBefore::One(Some(Block {
                     start: self.body - self.request.position,
                     end: u64::MAX,

@@ -185,7 +185,7 @@ mod tests {
         ] {
             let mut words = vec![0u32; REGISTERS.div_ceil(6)];
             for i in 0..REGISTERS {
-                let register = (i as u32 * factor >> 4) % modulus + least;
+                let register = ((i as u32 * factor) >> 4) % modulus + least;
                 words[i / 6] |= register << (5 * (i % 6));
             }
             let mut bytes = header(&[0, 0xd8, 0x2a]);
