@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rows=2000000 partitions=2000 long=100000 rounds=3 reps=5 peer=1 only=
+rows=2000000 partitions=2000 long=100000 rounds=3 reps=5 peer=1 only= failed=0
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) rows=200000 partitions=200 rounds=1 reps=3 ;;
@@ -74,7 +74,7 @@ commands() {
     local by=$1 name=$2 reps=$3 rows=$4
     shift 4
     $bench command --by "$by" --bench "$name" --table kv --fmt "$fmt" --rows "$rows" --reps "$reps" --round "$round" -- "$@" |
-      tee -a "$out"
+      tee -a "$out" || failed=1
   }
   run cqlite dump 3 "$rows" $cqlite dump "$kv"/*-Data.db
   if [ -n "$peer" ]; then run cassandra dump 1 "$rows" $cassandra "$format" sstabledump "$kv"/*-Data.db; fi
@@ -113,3 +113,4 @@ if wanted scan; then
   echo "growth of scans:"
   $bench compare target/growth.jsonl
 fi
+exit $failed

@@ -29,7 +29,11 @@ fn hot_bytes(args: &ReadArgs) -> u64 {
 }
 
 pub(crate) fn scan(args: &ReadArgs, table: TableName) -> Result<()> {
-    measure_scan(args, "scan", table, work::scan)
+    let name = match (table, args.data.partitions) {
+        (TableName::Wide, 1) => "scan of one partition",
+        _ => "scan",
+    };
+    measure_scan(args, name, table, work::scan)
 }
 
 pub(crate) fn table_scan(args: &ReadArgs, table: TableName) -> Result<()> {
