@@ -1,6 +1,7 @@
 //! Measures a repeated operation: wall and CPU time, the latency of each part, private memory.
 
 use rustix::time::{ClockId, clock_gettime};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,12 +31,32 @@ pub fn machine_cpu_seconds() -> f64 {
         / TICKS_PER_SECOND
 }
 
-/// Private memory of this process, in bytes: `RssAnon`, which leaves mapped files out. 0 where it is not told.
+/// Memory of a process, in bytes; 0 where the kernel does not tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    /// Private memory now: `RssAnon`, which leaves mapped files out.
+    pub anon: u64,
+    /// The most that was resident so far, mapped files included: `VmHWM`.
+    pub peak: u64,
+}
+
+/// Memory of the process with this directory below `/proc`.
+pub fn memory_of(proc: &Path) -> Memory {
+    let status = std::fs::read_to_string(proc.join("status")).unwrap_or_default();
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.unwrap_or(0) << 10
+    };
+    Memory {
+        anon: bytes("RssAnon:"),
+        peak: bytes("VmHWM:"),
+    }
+}
+
+/// Private memory of this process, in bytes.
 pub fn rss_anon_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("RssAnon:"));
-    let kib: Option<u64> = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse().ok());
-    kib.unwrap_or(0) << 10
+    memory_of(Path::new("/proc/self")).anon
 }
 
 /// The highest [`rss_anon_bytes`] while `work` runs, looked at each millisecond from another thread and once at the end.
@@ -86,12 +107,17 @@ impl Runs {
         for _ in 0..count {
             let (wall, cpu) = (Instant::now(), cpu_seconds());
             work()?;
-            runs.wall.push(wall.elapsed().as_secs_f64());
-            runs.cpu.push(cpu_seconds() - cpu);
+            runs.add(wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
         }
         let others = machine_cpu_seconds() - machine - (cpu_seconds() - own);
         runs.others_cores = (others / start.elapsed().as_secs_f64()).max(0.0);
         Ok(runs)
+    }
+
+    /// Adds a run that took so many seconds of wall and CPU time.
+    pub fn add(&mut self, wall: f64, cpu: f64) {
+        self.wall.push(wall);
+        self.cpu.push(cpu);
     }
 
     /// The median of wall times.

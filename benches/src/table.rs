@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub fn default_root() -> PathBuf {
     match std::env::var_os("CQLITE_BENCH_DATA") {
         Some(root) => root.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-data"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/bench-data"),
     }
 }
 

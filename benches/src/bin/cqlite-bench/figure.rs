@@ -1,0 +1,180 @@
+//! Figures of the library.
+//!
+//! Wall and CPU times are medians over the repetitions, after warm-up runs. Latencies (`p50_us`, `p99_us`) are taken in
+//! one more run, operation by operation, and `peak_rss_anon_mib` in another one, each millisecond; neither disturbs
+//! the times. The peak includes what the program itself keeps: the queries.
+
+use crate::{Place, ReadArgs, TableName};
+use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, percentile};
+use cqlite_benches::table::Table;
+use cqlite_benches::work::{self, At, Query, Touched};
+use cqlite_core::Result;
+use serde_json::json;
+use std::time::Instant;
+
+const POINT_READS: u64 = 200_000;
+const SLICES: u64 = 20_000;
+
+fn open(args: &ReadArgs, table: TableName) -> Result<Table> {
+    let directory = match &args.dir {
+        Some(directory) => directory.clone(),
+        None => args.data.make(table)?,
+    };
+    Table::open(&directory, args.data.shape(table), args.cache << 20)
+}
+
+/// Bytes of chunks that reads through the cache ask for.
+fn hot_bytes(args: &ReadArgs) -> u64 {
+    (args.cache << 20) / 4 * 3
+}
+
+pub(crate) fn scan(args: &ReadArgs, table: TableName) -> Result<()> {
+    let name = match (table, args.data.partitions) {
+        (TableName::Wide, 1) => "scan of one partition",
+        _ => "scan",
+    };
+    measure_scan(args, name, table, work::scan)
+}
+
+pub(crate) fn table_scan(args: &ReadArgs, table: TableName) -> Result<()> {
+    measure_scan(args, "table scan", table, work::scan_table)
+}
+
+pub(crate) fn hit(args: &ReadArgs) -> Result<()> {
+    let table = open(args, TableName::Kv)?;
+    let count = args.ops.unwrap_or(POINT_READS);
+    let queries = match args.cache {
+        0 => work::hits(table.rows, count),
+        _ => work::hot_hits(&table, count, hot_bytes(args))?,
+    };
+    measure_queries(args, "point hit", &table, &queries)
+}
+
+pub(crate) fn miss(args: &ReadArgs) -> Result<()> {
+    let table = open(args, TableName::Kv)?;
+    let queries = work::misses(table.rows, args.ops.unwrap_or(POINT_READS));
+    measure_queries(args, "point miss", &table, &queries)
+}
+
+pub(crate) fn slice(args: &ReadArgs, reversed: bool, at: Place) -> Result<()> {
+    let table = open(args, TableName::Wide)?;
+    let (at, place) = match at {
+        Place::Random => (At::Random, ""),
+        Place::Start => (At::Start, " at start"),
+        Place::Middle => (At::Middle, " in middle"),
+        Place::End => (At::End, " at end"),
+    };
+    let partitions = match args.cache {
+        0 => args.data.partitions,
+        _ => {
+            let data = table.sstable.data();
+            // A partition shares its first and last chunks with its neighbours.
+            let bytes = data.len() / args.data.partitions + 2 * u64::from(data.chunk_length());
+            (hot_bytes(args) / bytes).max(1)
+        }
+    };
+    let count = args.ops.unwrap_or(SLICES);
+    let queries = work::slices(table.rows, count, partitions, at, reversed);
+    let order = if reversed { " reversed" } else { "" };
+    let name = format!("slice 100 rows{order}{place}");
+    measure_queries(args, &name, &table, &queries)
+}
+
+pub(crate) fn row(args: &ReadArgs) -> Result<()> {
+    let table = open(args, TableName::Wide)?;
+    let queries = work::rows(table.rows, args.ops.unwrap_or(SLICES));
+    measure_queries(args, "single row", &table, &queries)
+}
+
+fn measure_scan(
+    args: &ReadArgs,
+    name: &str,
+    table: TableName,
+    scan: fn(&Table) -> Result<Touched>,
+) -> Result<()> {
+    let table = open(args, table)?;
+    let runs = Runs::measure(args.warm, args.reps, || scan(&table).map(drop))?;
+    let (touched, peak) = peak_rss_anon_bytes(|| scan(&table));
+    let touched = touched?;
+    let figure = Figure {
+        name,
+        ops: touched.rows,
+        unit: "rows",
+        runs,
+        touched,
+        peak,
+        latencies: None,
+    };
+    figure.print(args, &table);
+    Ok(())
+}
+
+fn measure_queries(args: &ReadArgs, name: &str, table: &Table, queries: &[Query]) -> Result<()> {
+    let run = || work::run_all(table, queries);
+    let runs = Runs::measure(args.warm, args.reps, || run().map(drop))?;
+    let (touched, peak) = peak_rss_anon_bytes(run);
+    let mut nanos = Vec::with_capacity(queries.len());
+    let mut ignored = Touched::default();
+    for query in queries {
+        let start = Instant::now();
+        query.run(table, &mut ignored)?;
+        nanos.push(start.elapsed().as_nanos() as u64);
+    }
+    let figure = Figure {
+        name,
+        ops: queries.len() as u64,
+        unit: "reads",
+        runs,
+        touched: touched?,
+        peak,
+        latencies: Some([0.5, 0.99].map(|share| percentile(&mut nanos, share))),
+    };
+    figure.print(args, table);
+    Ok(())
+}
+
+struct Figure<'a> {
+    name: &'a str,
+    ops: u64,
+    unit: &'a str,
+    runs: Runs,
+    touched: Touched,
+    /// Private memory, in bytes.
+    peak: u64,
+    /// Median and 99th percentile, in nanoseconds.
+    latencies: Option<[u64; 2]>,
+}
+
+impl Figure<'_> {
+    fn print(&self, args: &ReadArgs, table: &Table) {
+        let cached = if args.cache > 0 { " cached" } else { "" };
+        let (version, format) = args.data.format().parts();
+        let (wall, cpu) = (self.runs.wall_median(), self.runs.cpu_median());
+        let (ops, best) = (self.ops as f64, self.runs.wall_min());
+        let mut line = json!({
+            "by": "cqlite",
+            "round": args.round,
+            "bench": format!("{}{cached}", self.name),
+            "table": table.rows.table(),
+            "fmt": format!("{format}-{version}"),
+            "ops": self.ops,
+            "unit": self.unit,
+            "rows": self.touched.rows,
+            "median_s": wall,
+            "min_s": best,
+            "cpu_s": cpu,
+            "per_s": (ops / wall).round(),
+            "best_per_s": (ops / best).round(),
+            "per_cpu_s": (ops / cpu).round(),
+            "raw_mb_per_s": self.touched.bytes as f64 / 1e6 / wall,
+            "peak_rss_anon_mib": self.peak as f64 / f64::from(1 << 20),
+            "check": self.touched.sum,
+            "others_cores": self.runs.others_cores,
+        });
+        if let Some([p50, p99]) = self.latencies {
+            line["p50_us"] = json!(p50 as f64 / 1e3);
+            line["p99_us"] = json!(p99 as f64 / 1e3);
+        }
+        println!("{line}");
+    }
+}

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Measures cqlite and Cassandra in turn, on the same files, and shows the ratios.
+#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--only scan|point|slice|long|commands]
+# Needs Rust; for the peer also a JDK 17, and Maven unless CASSANDRA_LIB names a folder with the jars of Cassandra 5.0.
+# The tables (1.2 GB) are made in target/bench-data or in $CQLITE_BENCH_DATA. Everything runs on one thread, with the
+# files in the page cache. All figures end up in target/performance.jsonl.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rows=2000000 partitions=2000 long=100000 rounds=3 reps=5 peer=1 only= failed=0
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) rows=200000 partitions=200 rounds=1 reps=3 ;;
+    --rounds) rounds=$2; shift ;;
+    --reps) reps=$2; shift ;;
+    --no-peer) peer= ;;
+    --only) only=$2; shift ;;
+    *) sed -n '2,6p' "$0" | sed 's/^# //' >&2; exit 2 ;;
+  esac
+  shift
+done
+wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
+
+cargo build --release -q -p cqlite-benches -p cqlite-cli
+bench=target/release/cqlite-bench
+cqlite=target/release/cqlite
+cassandra=benches/peers/cassandra/run.sh
+out=target/performance.jsonl
+: > "$out"
+export REPS=$reps
+
+# Figures of one format: ours, then the peer's, on the same directory.
+figures() {
+  local format=$1 round=$2 size kv wide one
+  size=(--format "$format" --rows "$rows" --partitions "$partitions")
+  kv=$($bench make kv "${size[@]}")
+  wide=$($bench make wide "${size[@]}")
+  one=$($bench make wide --format "$format" --partitions 1 --rows-per-partition "$long")
+  cat "$kv"/* "$wide"/* "$one"/* > /dev/null
+  ours() { $bench "$@" "${size[@]}" --reps "$reps" --round "$round" | tee -a "$out"; }
+  theirs() { if [ -n "$peer" ]; then ROUND=$round $cassandra "$format" "$@" | tee -a "$out"; fi; }
+
+  if wanted scan; then
+    ours scan kv; ours table-scan kv
+    theirs kv "$kv" "$rows" scan
+    ours scan wide; ours table-scan wide
+    theirs wide "$wide" "$partitions" 1000 scan
+  fi
+  if wanted point; then
+    ours hit; ours miss; ours hit --cache 32
+    theirs kv "$kv" "$rows" hit miss
+  fi
+  if wanted slice; then
+    ours slice; ours slice --cache 32; ours slice --reversed; ours slice --reversed --cache 32; ours row
+    theirs wide "$wide" "$partitions" 1000 slice reversed-slice row
+  fi
+  if wanted long; then
+    size=(--format "$format" --partitions 1 --rows-per-partition "$long")
+    for at in start middle end; do
+      ours slice --at $at; ours slice --at $at --cache 32; ours slice --at $at --reversed
+    done
+    theirs wide "$one" 1 "$long" slice-start slice-middle slice-end reversed-slice-start reversed-slice-middle reversed-slice-end
+  fi
+}
+
+# Commands from their start to their end, without their output.
+commands() {
+  local format=$1 round=$2 kv fmt small
+  case $format in oa) fmt=big-oa ;; da) fmt=bti-da ;; esac
+  kv=$($bench make kv --format "$format" --rows "$rows")
+  small=$($bench make kv --format "$format" --rows 100)
+  cat "$kv"/* > /dev/null
+  run() {
+    local by=$1 name=$2 reps=$3 rows=$4
+    shift 4
+    $bench command --by "$by" --bench "$name" --table kv --fmt "$fmt" --rows "$rows" --reps "$reps" --round "$round" -- "$@" |
+      tee -a "$out" || failed=1
+  }
+  run cqlite dump 3 "$rows" $cqlite dump "$kv"/*-Data.db
+  if [ -n "$peer" ]; then run cassandra dump 1 "$rows" $cassandra "$format" sstabledump "$kv"/*-Data.db; fi
+  run cqlite verify 3 "$rows" $cqlite verify "$kv"/*-Data.db
+  if [ -n "$peer" ]; then run cassandra verify 1 "$rows" $cassandra "$format" sstableverify "$kv"; fi
+  run cqlite "small table" 21 100 $cqlite dump "$small"/*-Data.db
+}
+
+# Time and memory of a scan as the data grows, by its partitions and within one.
+growth() {
+  local format n
+  for format in oa da; do
+    for n in 1 2 4; do
+      $bench scan kv --format $format --rows $((rows / 4 * n)) --reps "$reps"
+      $bench scan wide --format $format --partitions $((partitions / 4 * n)) --reps "$reps"
+      $bench scan wide --format $format --partitions 1 --rows-per-partition $((rows / 8 * n)) --reps "$reps"
+    done
+  done | tee target/growth.jsonl
+}
+
+if [ -n "$peer" ] && wanted commands; then
+  for format in oa da; do $cassandra $format prepare; done
+fi
+for round in $(seq "$rounds"); do
+  for format in oa da; do
+    figures $format "$round"
+    if wanted commands; then commands $format "$round"; fi
+  done
+done
+if wanted scan; then growth; fi
+
+echo
+$bench compare "$out"
+if wanted scan; then
+  echo
+  echo "growth of scans:"
+  $bench compare target/growth.jsonl
+fi
+exit $failed
