@@ -207,7 +207,7 @@ impl Rows<'_> {
             }
             self.groups.is_pending = false;
             if starts {
-                if self.groups.in_partition > self.plan.per_partition_limit {
+                if self.groups.in_partition > self.plan.groups_per_partition {
                     self.inputs.skip_partition();
                     continue;
                 }
@@ -563,13 +563,8 @@ impl<'a> Inputs<'a> {
     /// Advances to the next row of the partition.
     fn next_row(&mut self) -> Result<bool> {
         let plan = self.plan;
-        let limit = match plan.grouping {
-            // Groups are counted, not rows.
-            Some(_) => u64::MAX,
-            None => plan.per_partition_limit,
-        };
         // CQL sees only the static row of a static compact table.
-        if self.rows_in_partition >= limit || plan.schema.is_static_compact() {
+        if self.rows_in_partition >= plan.rows_per_partition || plan.schema.is_static_compact() {
             return Ok(false);
         }
         let Some(source) = &mut self.source else {

@@ -69,7 +69,7 @@ impl Filter {
                 }
             }
             Demand::In(tuples) => {
-                let values = tuples.iter().filter_map(|tuple| tuple.first().cloned());
+                let values = tuples.iter().filter_map(|tuple| tuple.first()?.clone());
                 self.push(kind, first, ty(first), Test::AnyOf(values.collect()));
             }
             Demand::Slice { lower, upper } => {
@@ -78,21 +78,19 @@ impl Filter {
                     (upper, Operator::Lte, Operator::Lt),
                 ];
                 for (bound, inclusive, exclusive) in bounds {
-                    if let Some(bound) = bound
-                        && let Some(value) = bound.values.first()
-                    {
-                        let operator = if bound.inclusive {
-                            inclusive
-                        } else {
-                            exclusive
-                        };
-                        self.push(
-                            kind,
-                            first,
-                            ty(first),
-                            Test::Compare(operator, value.clone()),
-                        );
-                    }
+                    let Some(bound) = bound else {
+                        continue;
+                    };
+                    let operator = if bound.inclusive {
+                        inclusive
+                    } else {
+                        exclusive
+                    };
+                    let Some(Some(value)) = bound.values.first() else {
+                        return Err(Error::invalid("a column cannot be compared with null"));
+                    };
+                    let test = Test::Compare(operator, value.clone());
+                    self.push(kind, first, ty(first), test);
                 }
             }
             Demand::Contains(contents) => {

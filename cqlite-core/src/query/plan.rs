@@ -53,7 +53,9 @@ pub struct Plan {
     pub(super) grouping: Option<Grouping>,
     /// The result is sorted by these, of which the `bool`s say whether they descend.
     pub(super) sort: Vec<(Selected, bool)>,
-    pub(super) per_partition_limit: u64,
+    /// Rows, before they are grouped.
+    pub(super) rows_per_partition: u64,
+    pub(super) groups_per_partition: u64,
     pub(super) limit: u64,
     pub(super) returns_statics_alone: bool,
     pub(super) now: i64,
@@ -151,9 +153,11 @@ impl Plan {
                 sort.push((preparer.column(column), *descending));
             }
         }
-        let per_partition_limit = match select.distinct {
-            true => 1,
-            false => limit(&select.per_partition_limit)?,
+        let per_partition = limit(&select.per_partition_limit)?;
+        let rows_per_partition = match grouping {
+            _ if select.distinct => 1,
+            Some(_) => u64::MAX,
+            None => per_partition,
         };
         let slices = restrictions.slices()?;
         // Keys are not looked at, nor is one refused, when no row can be meant.
@@ -176,7 +180,8 @@ impl Plan {
             outputs,
             grouping,
             sort,
-            per_partition_limit,
+            rows_per_partition,
+            groups_per_partition: per_partition,
             limit: limit(&select.limit)?,
             now: options.now,
             schema: schema.clone(),

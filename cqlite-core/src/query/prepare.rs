@@ -14,7 +14,7 @@ use super::selection::{Node, Row, Selected, TimeKind};
 use super::slices::Value;
 use crate::cql::ast::{Arithmetic, Expr, QualifiedName, TypeText, field_hash_order};
 use crate::schema::{ColumnKind, ColumnRef, TableSchema};
-use crate::types::{CqlType, UserType};
+use crate::types::{CqlType, Literal, UserType};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -192,8 +192,14 @@ impl<'a> Preparer<'a> {
             Expr::TypeHint { ty, expr } => {
                 let hinted = self.type_of(ty)?.freeze();
                 let selected = self.typed(expr, &hinted)?;
+                let keyspace = match &hinted {
+                    CqlType::Udt { .. } if !ty.0.contains('.') => {
+                        format!("{}.", self.context.schema.keyspace)
+                    }
+                    _ => String::new(),
+                };
                 Ok(Selected {
-                    name: format!("({}){}", ty.0, selected.name),
+                    name: format!("({keyspace}{}){}", ty.0, selected.name),
                     ty: hinted,
                     node: selected.node,
                 })
@@ -220,7 +226,7 @@ impl<'a> Preparer<'a> {
                 left,
                 right,
             } => self.arithmetic(*operator, left, right, expected),
-            Expr::Tuple(elements) => self.tuple(elements, expected),
+            Expr::Tuple(elements) => self.tuple(expr, elements, expected),
             Expr::List(elements) => self.list(expr, elements, expected),
             Expr::Set(elements) => self.set(expr, elements, expected),
             Expr::Map(entries) => self.map(expr, entries, expected),
@@ -336,7 +342,7 @@ impl<'a> Preparer<'a> {
             } else {
                 let arg = match key_column.filter(|_| name.name == "token") {
                     Some(column) => self.typed(arg, &column.ty)?,
-                    None => self.select(arg)?,
+                    None => self.argument(arg, None)?,
                 };
                 types.push(Argument::Typed(arg.ty.clone()));
                 selected.push(Some(arg));
@@ -351,7 +357,10 @@ impl<'a> Preparer<'a> {
             });
         }
         let names: Vec<&str> = arguments.iter().map(|a| &*a.name).collect();
-        let result_name = format!("system.{}({})", name.name, names.join(", "));
+        let result_name = match name.name.strip_prefix("cast_as_") {
+            Some(ty) => format!("cast({} as {ty})", names.join(", ")),
+            None => format!("system.{}({})", name.name, names.join(", ")),
+        };
         Ok(match signature.function {
             Function::Aggregate(AggregateKind::CountRows) => self.aggregate(
                 AggregateKind::CountRows,
@@ -411,9 +420,14 @@ impl<'a> Preparer<'a> {
         // A constant takes the type that is expected, else the one it prefers.
         let mut operand = |expr: &Expr| {
             if !is_constant(expr) {
-                return self.expression(expr, expected);
+                return self.argument(expr, expected);
             }
             let literal = expr.to_literal()?;
+            // With a duration a text is a time.
+            let is_time = |ty: &&CqlType| matches!(ty, CqlType::Timestamp | CqlType::Date);
+            if let (Literal::Text(_), Some(ty)) = (&literal, expected.filter(is_time)) {
+                return self.constant(expr, ty);
+            }
             let numeric = expected.filter(|ty| number::NUMERIC.contains(ty));
             let fitting = numeric.filter(|ty| literal.to_bytes(ty, 0).is_ok());
             match fitting.cloned().or_else(|| preferred_type(&literal)) {
@@ -482,14 +496,31 @@ impl<'a> Preparer<'a> {
             .collect()
     }
 
-    /// `(a)`, which is `a` in parentheses, or a tuple.
-    fn tuple(&mut self, elements: &[Expr], expected: Option<&CqlType>) -> Result<Selected> {
-        if let ([only], None) = (elements, expected.filter(|ty| is_tuple(ty))) {
-            let of = self.expression(only, expected)?;
-            return Ok(Selected {
-                name: format!("({})", of.name),
-                ..of
-            });
+    /// An operand, or an argument of a function, which may stand in parentheses.
+    fn argument(&mut self, expr: &Expr, expected: Option<&CqlType>) -> Result<Selected> {
+        match expr {
+            Expr::Tuple(elements) if elements.len() == 1 => {
+                let of = self.argument(&elements[0], expected)?;
+                Ok(Selected {
+                    name: format!("({})", of.name),
+                    ..of
+                })
+            }
+            _ => self.expression(expr, expected),
+        }
+    }
+
+    /// A tuple, or an expression in parentheses, of which Cassandra wants to know the type beforehand.
+    fn tuple(
+        &mut self,
+        expr: &Expr,
+        elements: &[Expr],
+        expected: Option<&CqlType>,
+    ) -> Result<Selected> {
+        match (elements, expected) {
+            ([_], None) => return Err(unknown_type(expr)),
+            ([_], Some(ty)) if !is_tuple(ty) => return self.argument(expr, expected),
+            _ => {}
         }
         let fields: Option<&[CqlType]> = match expected {
             Some(CqlType::Tuple(types)) => Some(types),
@@ -609,7 +640,11 @@ impl<'a> Preparer<'a> {
         expected: Option<&CqlType>,
     ) -> Result<Selected> {
         let Some(CqlType::Udt { definition, .. }) = expected else {
-            return Err(unknown_type(expr));
+            // A map, with columns as keys, looks the same.
+            let entries = fields
+                .iter()
+                .map(|(k, v)| (Expr::Column(k.clone()), v.clone()));
+            return self.map(expr, &entries.collect::<Vec<_>>(), expected);
         };
         let mut selected: Vec<Selected> =
             definition.fields.iter().map(|(_, ty)| null(ty)).collect();

@@ -2,15 +2,15 @@
 //!
 //! Authority: `o.a.c.cql3.restrictions.{SingleColumnRestriction,MultiColumnRestriction,RestrictionSet,TermSlice}`.
 
-use super::slices::Value;
+use super::slices::{Nullable, Value};
 use crate::cql::ast::Operator;
 use crate::{Error, Result};
 
 /// A bound of a slice: a value for each of the first restricted columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SliceBound {
-    /// The values.
-    pub values: Vec<Value>,
+    /// The values; only of a single column it may be null.
+    pub values: Vec<Nullable>,
     /// Whether the values themselves are in the slice.
     pub inclusive: bool,
 }
@@ -20,8 +20,8 @@ pub(super) struct SliceBound {
 pub(super) enum Demand {
     /// To be these values, one for each column.
     Eq(Vec<Value>),
-    /// To be one of several, each with one value for each column.
-    In(Vec<Vec<Value>>),
+    /// To be one of several, each with one value for each column. Those with nulls fit nothing.
+    In(Vec<Vec<Nullable>>),
     /// To lie between bounds, at least one of which there is.
     Slice {
         /// The lower one, in the order of types.
@@ -55,7 +55,7 @@ pub(super) struct Restriction {
 
 impl Restriction {
     /// A slice with one bound.
-    pub fn slice(columns: Vec<usize>, operator: Operator, values: Vec<Value>) -> Self {
+    pub fn slice(columns: Vec<usize>, operator: Operator, values: Vec<Nullable>) -> Self {
         let inclusive = matches!(operator, Operator::Gte | Operator::Lte);
         let bound = Some(SliceBound { values, inclusive });
         let demand = match operator {
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn two_bounds_make_one_slice() {
         let slice = |columns: &[usize], operator| {
-            let values = columns.iter().map(|&c| vec![c as u8]).collect();
+            let values = columns.iter().map(|&c| Some(vec![c as u8])).collect();
             Restriction::slice(columns.to_vec(), operator, values)
         };
         let mut set = RestrictionSet::default();

@@ -9,7 +9,7 @@ use super::function::composite_key;
 use super::function::resolve::Context;
 use super::prepare::term;
 use super::restriction::{Contents, Demand, Restriction, RestrictionSet, SliceBound};
-use super::slices::{Value, beginning_with, comparing, intersection, normalized};
+use super::slices::{Nullable, Value, beginning_with, comparing, intersection, normalized};
 use crate::cql::ast::{Expr, InValues, Operator, Relation};
 use crate::cql::quote_name;
 use crate::limits::PARTITION_KEY_BYTES_MAX;
@@ -106,7 +106,10 @@ impl<'a> Restrictions<'a> {
                                 "{what}: durations have no order, so {operator} has no meaning"
                             )));
                         }
-                        let value = self.value(value, column.ty, &what)?;
+                        let value = self.nullable(value, column.ty, &what)?;
+                        if value.is_none() && column.kind != ColumnKind::Clustering {
+                            return Err(with_null(&what));
+                        }
                         Restriction::slice(vec![column.index], *operator, vec![value])
                     }
                 };
@@ -118,9 +121,9 @@ impl<'a> Restrictions<'a> {
                 let what = quote_name(column.name);
                 let values = list_of(values)?
                     .iter()
-                    .map(|value| Ok(vec![self.value(value, column.ty, &what)?]))
+                    .map(|value| Ok(vec![self.nullable(value, column.ty, &what)?]))
                     .collect::<Result<Vec<_>>>()?;
-                let restriction = one_of(vec![column.index], values);
+                let restriction = one_of(vec![column.index], values, &what)?;
                 self.add_to(&column, restriction, allowance)
             }
             Relation::Contains { column, key, value } => {
@@ -206,28 +209,37 @@ impl<'a> Restrictions<'a> {
                     Operator::NotEq => {
                         return Err(Error::invalid("Cassandra 5.0 has no `!=` in WHERE"));
                     }
-                    operator => Restriction::slice(indexes, *operator, values),
+                    operator => {
+                        let values = values.into_iter().map(Some).collect();
+                        Restriction::slice(indexes, *operator, values)
+                    }
                 };
                 self.add_to(&columns[0], restriction, allowance)
             }
             Relation::TupleIn { columns, values } => {
                 let columns = self.tuple_columns(columns)?;
+                let nullable = |values: Vec<Value>| values.into_iter().map(Some).collect();
                 let values = list_of(values)?
                     .iter()
-                    .map(|value| self.tuple(value, &columns))
+                    .map(|value| self.tuple(value, &columns).map(nullable))
                     .collect::<Result<Vec<_>>>()?;
                 let indexes = columns.iter().map(|c| c.index).collect();
-                self.add_to(&columns[0], one_of(indexes, values), allowance)
+                let what = quote_name(columns[0].name);
+                self.add_to(&columns[0], one_of(indexes, values, &what)?, allowance)
             }
             Relation::Token {
                 columns,
                 operator,
                 value,
             } => self.add_token(columns, *operator, value),
-            Relation::Like { column, .. } => Err(Error::unsupported(format!(
-                "{} LIKE: only an index answers it",
-                quote_name(self.find(column)?.name)
-            ))),
+            Relation::Like { column, .. } => {
+                let name = &self.find(column)?.name;
+                let mut indexes = allowance.indexes.iter();
+                Err(match indexes.any(|i| *i.target == ***name) {
+                    true => Error::unsupported(format!("{name} LIKE")),
+                    false => Error::invalid(format!("{name} LIKE: only an index answers it")),
+                })
+            }
             Relation::IsNotNull { column } => Err(Error::invalid(format!(
                 "{} IS NOT NULL: it is only for the definition of views",
                 quote_name(self.find(column)?.name)
@@ -244,13 +256,17 @@ impl<'a> Restrictions<'a> {
 
     /// The value of a term, which cannot be null. `what` is the column's name.
     fn value(&self, expr: &Expr, ty: &CqlType, what: &str) -> Result<Value> {
+        self.nullable(expr, ty, what)?
+            .ok_or_else(|| with_null(what))
+    }
+
+    fn nullable(&self, expr: &Expr, ty: &CqlType, what: &str) -> Result<Nullable> {
         // Counters are compared by their totals.
         let ty = match ty {
             CqlType::Counter => &CqlType::BigInt,
             ty => ty,
         };
-        term(self.context, expr, &ty.freeze(), what)?
-            .ok_or_else(|| Error::invalid(format!("{what} cannot be compared with null")))
+        term(self.context, expr, &ty.freeze(), what)
     }
 
     fn eq(&self, columns: Vec<usize>, values: Vec<Value>) -> Restriction {
@@ -327,7 +343,7 @@ impl<'a> Restrictions<'a> {
         let restriction = match operator {
             Operator::Eq => self.eq(vec![0], vec![value]),
             Operator::NotEq => return Err(Error::invalid("Cassandra 5.0 has no `!=` in WHERE")),
-            operator => Restriction::slice(vec![0], operator, vec![value]),
+            operator => Restriction::slice(vec![0], operator, vec![Some(value)]),
         };
         self.token.add(restriction, |_| name.clone())
     }
@@ -595,7 +611,8 @@ impl<'a> Restrictions<'a> {
         let Some(bound) = bound else {
             return Ok(Bound::Unbounded);
         };
-        let value = bound.values.first().map_or(&[][..], |value| value);
+        let value = bound.values.first().and_then(Option::as_deref);
+        let value = value.unwrap_or_default();
         let token = self.context.partitioner.token_from_value(value)?.into();
         Ok(match bound.inclusive {
             true => Bound::Included(token),
@@ -612,7 +629,7 @@ impl<'a> Restrictions<'a> {
             Demand::Slice { lower, upper } => (lower.clone(), upper.clone()),
             Demand::Eq(values) => {
                 let exactly = Some(SliceBound {
-                    values: values.clone(),
+                    values: values.iter().cloned().map(Some).collect(),
                     inclusive: true,
                 });
                 (exactly.clone(), exactly)
@@ -747,6 +764,11 @@ impl<'a> Restrictions<'a> {
     }
 }
 
+#[cold]
+fn with_null(what: &str) -> Error {
+    Error::invalid(format!("{what} cannot be compared with null"))
+}
+
 fn contents_of_value(value: Value) -> Contents {
     Contents {
         values: vec![value],
@@ -778,20 +800,28 @@ fn list_of(values: &InValues) -> Result<&[Expr]> {
 }
 
 /// `IN`, which with one element is `=`.
-fn one_of(columns: Vec<usize>, mut values: Vec<Vec<Value>>) -> Restriction {
+fn one_of(columns: Vec<usize>, mut values: Vec<Vec<Nullable>>, what: &str) -> Result<Restriction> {
     let demand = match values.len() {
-        1 => Demand::Eq(values.remove(0)),
+        1 => Demand::Eq(not_null(&values.remove(0)).ok_or_else(|| with_null(what))?),
         _ => Demand::In(values),
     };
-    Restriction { columns, demand }
+    Ok(Restriction { columns, demand })
+}
+
+fn not_null(values: &[Nullable]) -> Option<Vec<Value>> {
+    values.iter().cloned().collect()
 }
 
 /// Each prefix with each of the demanded values behind it.
 fn extended(prefixes: Vec<Vec<Value>>, demand: &Demand) -> Result<Vec<Vec<Value>>> {
-    let choices: &[Vec<Value>] = match demand {
-        Demand::Eq(values) => std::slice::from_ref(values),
-        Demand::In(choices) => choices,
-        _ => &[],
+    let choices: Vec<Vec<Value>> = match demand {
+        Demand::Eq(values) => vec![values.clone()],
+        Demand::In(choices) => {
+            let choices = choices.iter().map(|choice| not_null(choice));
+            let choices: Option<Vec<_>> = choices.collect();
+            choices.ok_or_else(|| with_null("a column of the primary key"))?
+        }
+        _ => Vec::new(),
     };
     let count = prefixes.len().saturating_mul(choices.len());
     if count > COMBINATIONS_MAX {
@@ -800,15 +830,13 @@ fn extended(prefixes: Vec<Vec<Value>>, demand: &Demand) -> Result<Vec<Vec<Value>
         ))
         .advise("ask for fewer at a time"));
     }
-    let with = |prefix: &Vec<Value>| {
-        let prefix = prefix.clone();
-        choices.iter().map(move |choice| {
-            let mut longer = prefix.clone();
-            longer.extend(choice.iter().cloned());
-            longer
-        })
-    };
-    Ok(prefixes.iter().flat_map(with).collect())
+    let mut longer = Vec::with_capacity(count);
+    for prefix in &prefixes {
+        for choice in &choices {
+            longer.push([&prefix[..], &choice[..]].concat());
+        }
+    }
+    Ok(longer)
 }
 
 /// Refuses to compare a value that is not kept as one.

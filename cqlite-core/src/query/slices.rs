@@ -10,6 +10,9 @@ use std::cmp::Ordering;
 /// A value that is not null.
 pub(super) type Value = Vec<u8>;
 
+/// A value, or null, which sorts before all values.
+pub(super) type Nullable = Option<Value>;
+
 /// The order of two bounds, in storage order.
 fn compare(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering {
     for (i, (x, y)) in a.values.iter().zip(&b.values).enumerate() {
@@ -25,11 +28,11 @@ fn compare(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering 
     }
 }
 
-fn bound(kind: BoundKind, prefix: &[Value], more: &[Value]) -> Bound {
-    let values = prefix.iter().chain(more);
+fn bound(kind: BoundKind, prefix: &[Value], more: &[Nullable]) -> Bound {
+    let prefix = prefix.iter().cloned().map(Some);
     Bound {
         kind,
-        values: values.map(|value| Some(value.clone())).collect(),
+        values: prefix.chain(more.iter().cloned()).collect(),
     }
 }
 
@@ -46,7 +49,7 @@ pub(super) fn beginning_with(values: &[Value]) -> Slice {
 pub(super) fn comparing(
     columns: &[ClusteringColumn],
     prefix: &[Value],
-    values: &[Value],
+    values: &[Nullable],
     operator: Operator,
 ) -> Vec<Slice> {
     let is_greater = matches!(operator, Operator::Gt | Operator::Gte);
@@ -197,7 +200,8 @@ mod tests {
             let comparator = ClusteringComparator::new(&columns);
             let values = |bytes: &[u8]| bytes.iter().map(|&b| vec![b]).collect::<Vec<_>>();
             let of = |bytes: &[u8], operator| {
-                let slices = comparing(&columns, &values(&prefix), &values(bytes), operator);
+                let nullable: Vec<Nullable> = bytes.iter().map(|&b| Some(vec![b])).collect();
+                let slices = comparing(&columns, &values(&prefix), &nullable, operator);
                 normalized(&comparator, slices)
             };
             let (a, b) = (of(&first, first_operator), of(&second, second_operator));
@@ -225,15 +229,15 @@ mod tests {
     fn one_direction_needs_one_slice() {
         let columns = columns(&[false, false, true]);
         let comparator = ClusteringComparator::new(&columns);
-        let of = |values: &[Value], operator| {
+        let of = |values: &[Nullable], operator| {
             normalized(&comparator, comparing(&columns, &[], values, operator))
         };
-        let (one, two) = (vec![1], vec![2]);
+        let (one, two) = (Some(vec![1]), Some(vec![2]));
         let slices = of(&[one.clone(), two.clone()], Operator::Gte);
         assert_eq!(
             slices,
             [Slice {
-                start: bound(BoundKind::InclStart, &[one.clone(), two.clone()], &[]),
+                start: bound(BoundKind::InclStart, &[], &[one.clone(), two.clone()]),
                 end: Bound::TOP,
             }]
         );
@@ -242,11 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn null_lies_before_all_values() {
+        for descending in [false, true] {
+            let columns = columns(&[descending]);
+            let comparator = ClusteringComparator::new(&columns);
+            for (operator, is_in) in [(Operator::Gt, true), (Operator::Lte, false)] {
+                let slices = comparing(&columns, &[], &[None], operator);
+                let slices = normalized(&comparator, slices);
+                assert_eq!(contains(&comparator, &slices, &[7]), is_in != descending);
+            }
+        }
+    }
+
+    #[test]
     fn contradictions_leave_nothing() {
         let columns = columns(&[false]);
         let comparator = ClusteringComparator::new(&columns);
-        let above = comparing(&columns, &[], &[vec![5]], Operator::Gt);
-        let below = comparing(&columns, &[], &[vec![5]], Operator::Lte);
+        let above = comparing(&columns, &[], &[Some(vec![5])], Operator::Gt);
+        let below = comparing(&columns, &[], &[Some(vec![5])], Operator::Lte);
         assert_eq!(intersection(&comparator, &above, &below), []);
         let point = beginning_with(&[vec![5]]);
         let points = normalized(&comparator, vec![point.clone(), point.clone()]);

@@ -1,3 +1,3 @@
 """The golden tables, by topic; importing a module registers its tables."""
 
-from . import types, rows, names, columns, lookups, storage, legacy, merge, partitioners  # noqa: F401
+from . import types, rows, names, columns, lookups, storage, legacy, merge, partitioners, queries  # noqa: F401

@@ -223,10 +223,7 @@ impl FloatingTotal {
     fn mean(&self, count: i64) -> Result<f64> {
         match &self.exact {
             _ if count == 0 => Ok(0.0),
-            Some(exact) => {
-                let mean = Decimal::zero().next_mean(exact, count)?;
-                Ok(Number::Decimal(mean).to_f64())
-            }
+            Some(exact) => Ok(Number::Decimal(exact.mean_of_sum(count)?).to_f64()),
             None => Ok(self.sum() / count as f64),
         }
     }
@@ -287,6 +284,10 @@ mod tests {
         let max = f64::MAX.to_be_bytes();
         let mean = result(AggregateKind::Avg, CqlType::Double, &[&max, &max]);
         assert_eq!(mean, Some(max.to_vec()));
+        let [a, b] = [1.7e308f64, 1e308].map(f64::to_be_bytes);
+        // 2.7E308 / 2 with no more digits than it has.
+        let mean = result(AggregateKind::Avg, CqlType::Double, &[&a, &b]);
+        assert_eq!(mean, Some(1.4e308f64.to_be_bytes().to_vec()));
         let sum = result(AggregateKind::Sum, CqlType::Double, &[&max, &max]);
         assert_eq!(sum, Some(f64::INFINITY.to_be_bytes().to_vec()));
     }

@@ -297,6 +297,7 @@ fn round(ty: &CqlType, value: &[u8]) -> Result<Option<Vec<u8>>> {
             let rounded = if v - floor >= 0.5 { floor + 1.0 } else { floor };
             Some((rounded as i64 as f64).to_be_bytes().to_vec())
         }
+        Some(Number::Decimal(v)) => Some(v.round()?.to_value()),
         Some(number) => Some(number.to_value(ty)?),
         None => None,
     })

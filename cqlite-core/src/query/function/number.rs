@@ -316,12 +316,24 @@ impl Decimal {
         Self::with_scale(scale, if round_up { quotient + away } else { quotient })
     }
 
+    /// The mean of `count` values of which this is the sum.
+    pub fn mean_of_sum(&self, count: i64) -> Result<Decimal> {
+        let scale = self.scale.into();
+        self.divide_rounded(&Decimal::new(count.into(), 0), scale, true)
+    }
+
+    /// Without what is behind the point, halves rounded away from zero.
+    pub fn round(&self) -> Result<Decimal> {
+        match self.scale {
+            0 => Ok(self.clone()),
+            _ => self.divide_rounded(&Decimal::new(1.into(), 0), 0, false),
+        }
+    }
+
     /// The mean of values whose mean was `self` before this `count`th one came.
     pub fn next_mean(&self, value: &Decimal, count: i64) -> Result<Decimal> {
         let difference = value.subtract(self)?;
-        let scale = difference.scale.into();
-        let step = difference.divide_rounded(&Decimal::new(count.into(), 0), scale, true)?;
-        self.add(&step)
+        self.add(&difference.mean_of_sum(count)?)
     }
 
     /// As `/` in CQL.

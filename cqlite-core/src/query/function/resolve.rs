@@ -399,12 +399,7 @@ fn candidates(name: &str, args: &[Argument], context: &Context<'_>) -> Result<Ve
                 };
                 scalar(std::slice::from_ref(ty), ty.clone(), function)
             };
-            let types = NUMERIC.iter();
-            // Halves of decimals would need their own rounding.
-            types
-                .filter(|ty| name == "abs" || **ty != Decimal)
-                .map(of)
-                .collect()
+            NUMERIC.iter().map(of).collect()
         }
         "map_keys" | "map_values" => match args {
             [Argument::Typed(map @ Map { key, value, .. })] => {
@@ -480,7 +475,17 @@ fn candidates(name: &str, args: &[Argument], context: &Context<'_>) -> Result<Ve
             let as_blob = name
                 .strip_suffix("_as_blob")
                 .or_else(|| name.strip_suffix("asblob"));
-            if let Some(ty) = from_blob.and_then(native) {
+            let cast_to = name.strip_prefix("cast_as_").and_then(native);
+            if let (Some(to), [Argument::Typed(from)]) = (cast_to, args) {
+                let function = cast(from, &to).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "{} cannot be cast to {}",
+                        from.cql_name(),
+                        to.cql_name()
+                    ))
+                })?;
+                vec![scalar(std::slice::from_ref(from), to, function)]
+            } else if let Some(ty) = from_blob.and_then(native) {
                 vec![scalar(&[Blob], ty.clone(), Scalar::FromBlob(ty))]
             } else if let Some(ty) = as_blob.and_then(native) {
                 vec![scalar(&[ty], Blob, Scalar::AsBlob)]
