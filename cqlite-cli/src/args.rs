@@ -18,6 +18,7 @@ Examples:
   cqlite dump -l ks/table-5a1c3950... | head -3
   cqlite metadata snapshots/before-upgrade/
   cqlite query data/ 'SELECT * FROM ks.table LIMIT 10'
+  cqlite verify data/
 
 Exit status: 0 good, 1 the data is bad, 2 usage (no such file, table or key),
 3 input/output error or a format that is not supported.";
@@ -47,6 +48,12 @@ pub enum Verb {
     /// Run one SELECT over all SSTables of a table, merged
     #[command(after_help = QUERY_EXAMPLES)]
     Query(QueryArgs),
+    /// Check all that can be checked: checksums, order, indexes, statistics
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// `sstableverify`
+    #[command(skip)]
+    VerifyTool(VerifyToolArgs),
 }
 
 const DUMP_EXAMPLES: &str = "\
@@ -186,6 +193,66 @@ pub enum Format {
     Parquet,
 }
 
+const VERIFY_EXAMPLES: &str = "\
+Each fault is a line on standard output: file, offset, partition, what is wrong.
+A line for each SSTable says whether it is good. The status is 1 if one is not.
+
+Examples:
+  cqlite verify oa-1-big-Data.db
+  cqlite verify data/ snapshots/before-upgrade/
+  cqlite verify -q data/                # structure only, no data is read";
+
+/// Options of `verify`.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// Component files of SSTables, or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Check the structure of the components only, and read no data
+    #[arg(short, long)]
+    pub quick: bool,
+    /// Name all faults, however many they are [default: 100 of a file]
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+/// Options of `sstableverify`.
+#[derive(Args)]
+pub struct VerifyToolArgs {
+    /// Keyspace; or, without a table, a path as `cqlite verify` takes it
+    pub keyspace: String,
+    /// Table
+    pub table: Option<String>,
+    /// Extended verification, which is done without it too
+    #[arg(short, long)]
+    pub extended: bool,
+    /// Check the structure of the components only, and read no data
+    #[arg(short, long)]
+    pub quick: bool,
+    /// Make sure that SSTables are of the latest version
+    #[arg(short, long, alias = "check_version")]
+    pub check_version: bool,
+    /// Name all faults, however many they are
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Not needed: nothing is changed
+    #[arg(short, long)]
+    pub force: bool,
+    /// Token ranges, which are not checked
+    #[arg(short, long, value_name = "RANGE", alias = "token_range")]
+    pub token_range: Vec<String>,
+    /// Not needed: no status of repair is changed
+    #[arg(short = 'r', long, alias = "mutate_repair_status")]
+    pub mutate_repair_status: bool,
+    /// Name all faults, however many they are
+    #[arg(long)]
+    pub debug: bool,
+    /// The node's data directory [default: $CASSANDRA_HOME/data/data or
+    /// /var/lib/cassandra/data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
 /// What the command line says. Ends the process, with its status, when it says nothing that can be done or asks for
 /// help.
 pub fn parse() -> Verb {
@@ -209,6 +276,11 @@ pub fn parse() -> Verb {
             let command = MetadataArgs::augment_args(Command::new("sstablemetadata"))
                 .about("Print what Statistics.db says about SSTables");
             Verb::Metadata(parse_tool(command, args))
+        }
+        Some("sstableverify") => {
+            let command = VerifyToolArgs::augment_args(Command::new("sstableverify"))
+                .about("Verify the SSTables of a table");
+            Verb::VerifyTool(parse_tool(command, args))
         }
         _ => {
             let args = std::iter::once(OsString::from("cqlite")).chain(args);

@@ -11,6 +11,8 @@ pub enum Failure {
     Output(std::io::Error),
     /// The reader of standard output went away, which is no error.
     Closed,
+    /// All was said already: the exit status.
+    Said(u8),
 }
 
 impl Failure {
@@ -34,6 +36,7 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Failure::Closed => 0,
+            Failure::Said(status) => *status,
             Failure::Output(_) => 3,
             Failure::Core(e) => match e.kind() {
                 ErrorKind::Corrupt => 1,
@@ -46,7 +49,7 @@ impl Failure {
     /// Says it on standard error.
     pub fn report(&self) {
         match self {
-            Failure::Closed => {}
+            Failure::Closed | Failure::Said(_) => {}
             Failure::Output(e) => eprintln!("cqlite: cannot write standard output: {e}"),
             Failure::Core(e) => eprintln!("cqlite: {e}"),
         }

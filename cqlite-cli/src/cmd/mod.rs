@@ -3,6 +3,7 @@
 mod dump;
 pub mod metadata;
 pub mod query;
+mod verify;
 
 use crate::args::Verb;
 use crate::failure::Failure;
@@ -18,6 +19,8 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Dump(args) => dump::run(&args),
         Verb::Metadata(args) => metadata::run(&args),
         Verb::Query(args) => query::run(&args),
+        Verb::Verify(args) => verify::run(&args),
+        Verb::VerifyTool(args) => verify::run_tool(&args),
     };
     match done {
         Ok(()) => 0,

@@ -65,6 +65,12 @@ impl Version {
         self.format
     }
 
+    /// Whether it is the newest of its format.
+    pub fn is_latest(&self) -> bool {
+        let of_format = READABLE.iter().filter(|(_, format)| *format == self.format);
+        of_format.map(|(l, _)| l.as_bytes()).max() == Some(&self.letters)
+    }
+
     fn since(&self, letters: &[u8; 2]) -> bool {
         self.format == Format::Bti || self.letters >= *letters
     }

@@ -41,6 +41,7 @@ use findings::Findings;
 use index::IndexWalk;
 use parts::{Parts, Types};
 use rows::RowChecks;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use totals::{Covered, Totals};
 use walk::{DataWalk, Inputs, Reading};
@@ -69,7 +70,7 @@ pub struct Report {
 
 /// Verifies the SSTable of a name. Faults, and what else there is to say, go to `tell` as they are found; after a fault
 /// it goes on with what does not depend on it. `progress` is given now and then how far in the uncompressed Data.db it is,
-/// and how long that is.
+/// and how long that is, and may end it.
 ///
 /// Checked are: the components against TOC.txt; checksums of Statistics.db, of chunks, of the whole Data.db; that all
 /// partitions and rows decode, in order, with values of their types; range tombstones that open and close; TTLs and
@@ -78,7 +79,7 @@ pub fn verify(
     descriptor: &Descriptor,
     options: &VerifyOptions,
     tell: &mut dyn FnMut(Finding),
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Report {
     let mut findings = Findings::new(descriptor, tell);
     let mut report = Report::default();
@@ -105,7 +106,7 @@ impl<'a> Verifier<'a> {
         options: &VerifyOptions,
         report: &mut Report,
         findings: &mut Findings<'_>,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) {
         let parts = self.parts;
         let data_length = parts.data.as_ref().map(|data| data.len());

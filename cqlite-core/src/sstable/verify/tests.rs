@@ -50,7 +50,7 @@ fn told(descriptor: &Descriptor, quick: bool) -> Told {
             let (_, component) = Descriptor::parse(file).unwrap();
             list.push((component.to_string(), e.to_string()));
         },
-        &mut |_, _| {},
+        &mut |_, _| ControlFlow::Continue(()),
     );
     assert_eq!(told.report.faults as usize, told.faults.len());
     told

@@ -19,6 +19,7 @@ use crate::sstable::data::{
 };
 use crate::sstable::index::Clusterings;
 use crate::{Error, Result};
+use std::ops::ControlFlow;
 
 const DATA: &str = "Data.db";
 const HEADER: &str = "Statistics.db HEADER";
@@ -104,8 +105,12 @@ impl<'a> DataWalk<'a> {
         }
     }
 
-    /// Reads everything. `progress` is given the position now and then.
-    pub fn run(mut self, findings: &mut Findings<'_>, progress: &mut dyn FnMut(u64)) -> Outcome {
+    /// Reads everything. `progress` is given the position now and then, and may end it.
+    pub fn run(
+        mut self,
+        findings: &mut Findings<'_>,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Outcome {
         let mut head = Vec::new();
         let (mut position, mut told) = (0, 0);
         let (mut is_complete, mut unread, mut is_garbled) = (true, 0, false);
@@ -118,7 +123,9 @@ impl<'a> DataWalk<'a> {
                     position = next;
                     if position - told >= PROGRESS_BYTES {
                         told = position;
-                        progress(position);
+                        if progress(position).is_break() {
+                            return self.outcome(false, unread);
+                        }
                     }
                     continue;
                 }
@@ -147,6 +154,10 @@ impl<'a> DataWalk<'a> {
                         this may not be the header that it was written by";
             findings.note(HEADER, Error::corrupt(what));
         }
+        self.outcome(is_complete, unread)
+    }
+
+    fn outcome(self, is_complete: bool, unread: u64) -> Outcome {
         Outcome {
             totals: self.totals,
             last_key: self.previous_key,
