@@ -51,6 +51,9 @@ pub enum Verb {
     /// Check all that can be checked: checksums, order, indexes, statistics
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// List keyspaces, tables and SSTables with their sizes, levels and ages
+    #[command(after_help = LS_EXAMPLES)]
+    Ls(LsArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),
@@ -214,6 +217,40 @@ pub struct VerifyArgs {
     /// Name all faults, however many they are [default: 100 of a file]
     #[arg(short, long)]
     pub all: bool,
+}
+
+const LS_EXAMPLES: &str = "\
+Size is that of all files of an SSTable, data that of its rows uncompressed.
+Oldest and newest are the days of write timestamps. In a pipe each SSTable is a
+JSON object on a line.
+
+Examples:
+  cqlite ls data/
+  cqlite ls ks/table-5a1c3950...
+  cqlite ls data/ | jq -s 'map(select(.keyspace == \"ks\")) | map(.size) | add'";
+
+/// Options of `ls`.
+#[derive(Args)]
+pub struct LsArgs {
+    /// A component file of an SSTable, or a directory
+    pub path: PathBuf,
+    /// How SSTables are shown [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub format: Option<LsFormat>,
+    /// Epoch seconds at which tombstones are, or are not yet, droppable
+    /// [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+}
+
+/// How SSTables are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LsFormat {
+    /// A line an SSTable, under a heading for its table
+    Table,
+    /// An object a line
+    #[value(alias = "json")]
+    Jsonl,
 }
 
 /// Options of `sstableverify`.

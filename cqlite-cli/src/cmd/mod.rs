@@ -1,13 +1,14 @@
 //! The verbs, a file each, and what they share.
 
 mod dump;
+mod ls;
 pub mod metadata;
 pub mod query;
 mod verify;
 
 use crate::args::Verb;
 use crate::failure::Failure;
-use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, directory};
+use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
 use cqlite_core::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Dump(args) => dump::run(&args),
         Verb::Metadata(args) => metadata::run(&args),
         Verb::Query(args) => query::run(&args),
+        Verb::Ls(args) => ls::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::VerifyTool(args) => verify::run_tool(&args),
     };
@@ -41,6 +43,20 @@ fn sstables(path: &Path) -> Result<Vec<Descriptor>> {
         return Err(Error::not_found("the table has no SSTable here")
             .advise("data that Cassandra has not flushed yet is in its memory and commit log only")
             .in_file(path));
+    }
+    Ok(found)
+}
+
+/// The tables that a path means and, where it is a directory, those of their secondary indexes, each behind its own.
+fn tables_with_indexes(path: &Path) -> Result<Vec<TableDirectory>> {
+    let mut found = Vec::new();
+    for table in directory::resolve(path)? {
+        let indexes = match path.is_dir() {
+            true => table.indexes()?,
+            false => Vec::new(),
+        };
+        found.push(table);
+        found.extend(indexes);
     }
     Ok(found)
 }

@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.tools.StandaloneVerifier`.
 
 use crate::args::{VerifyArgs, VerifyToolArgs};
+use crate::cmd::tables_with_indexes;
 use crate::failure::Failure;
 use crate::output::Out;
 use cqlite_core::sstable::verify::{Finding, Report, VerifyOptions, verify};
@@ -28,7 +29,7 @@ const DATA_DIRECTORY: &str = "/var/lib/cassandra/data";
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let mut printer = Printer::new(args.quick, args.all)?;
     for path in &args.paths {
-        match directory::resolve(path) {
+        match tables_with_indexes(path) {
             Ok(tables) => printer.tables(&tables)?,
             Err(e) => printer.error(&e),
         }
@@ -45,7 +46,7 @@ pub fn run_tool(args: &VerifyToolArgs) -> Result<(), Failure> {
     }
     let tables = match &args.table {
         Some(table) => table_of(&data_directory(args.data.as_deref()), &args.keyspace, table)?,
-        None => directory::resolve(Path::new(&args.keyspace))?,
+        None => tables_with_indexes(Path::new(&args.keyspace))?,
     };
     let mut printer = Printer::new(args.quick, args.verbose || args.debug)?;
     printer.check_version = args.check_version;
@@ -201,24 +202,29 @@ impl Printer {
 
 /// What there is to say of a whole SSTable.
 fn verdict(report: &Report, quick: bool) -> String {
+    let partitions = counted(report.partitions, "partition");
     let read = match quick {
-        true => format!(
-            "{} partitions in the index, data not read",
-            report.partitions
-        ),
+        true => format!("{partitions} in the index, data not read"),
         false => format!(
-            "{} partitions, {} rows, {} bytes",
-            report.partitions, report.rows, report.bytes
+            "{partitions}, {}, {}",
+            counted(report.rows, "row"),
+            counted(report.bytes, "byte")
         ),
     };
     let unread = match report.unread_partitions {
         0 => String::new(),
-        n => format!("; {n} partitions could not be read"),
+        n => format!("; {} could not be read", counted(n, "partition")),
     };
     match report.faults {
         0 => format!("ok: {read}"),
-        1 => format!("bad: 1 fault; {read}{unread}"),
-        n => format!("bad: {n} faults; {read}{unread}"),
+        n => format!("bad: {}; {read}{unread}", counted(n, "fault")),
+    }
+}
+
+fn counted(n: u64, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
     }
 }
 

@@ -3,6 +3,8 @@
 mod bad_files;
 mod golden_dump;
 mod golden_metadata;
+mod ls;
 mod query;
 mod support;
 mod transcripts;
+mod verify;

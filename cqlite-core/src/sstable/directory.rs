@@ -42,6 +42,23 @@ impl TableDirectory {
             None => Ok(&self.sstables),
         }
     }
+
+    /// The hidden tables of its secondary indexes, by name.
+    ///
+    /// # Errors
+    /// As of [`resolve`].
+    pub fn indexes(&self) -> Result<Vec<TableDirectory>> {
+        let mut found = Vec::new();
+        for child in children(&self.directory)? {
+            if is_index_directory(&child) {
+                let table = list(&child)?;
+                if !table.is_empty() {
+                    found.push(table);
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// The tables that `path` means: a component file stands for its SSTable alone, a table's directory (a snapshot,
@@ -155,13 +172,22 @@ impl TableDirectory {
 
 /// Directories inside one, by name, without hidden ones.
 fn subdirectories(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = children(directory)?;
+    found.retain(|child| {
+        let name = child.file_name().unwrap_or_default();
+        !name.as_encoded_bytes().starts_with(b".")
+    });
+    Ok(found)
+}
+
+/// Directories inside one, by name.
+fn children(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
-        let entry = entry.map_err(|e| Error::io(directory, e))?;
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let path = entry.map_err(|e| Error::io(directory, e))?.path();
         // Data directories may be links to other disks.
-        if !hidden && std::fs::metadata(entry.path()).is_ok_and(|m| m.is_dir()) {
-            found.push(entry.path());
+        if std::fs::metadata(&path).is_ok_and(|m| m.is_dir()) {
+            found.push(path);
         }
     }
     found.sort();
@@ -309,6 +335,12 @@ mod tests {
             assert_eq!(tables.len(), 1, "{sub}");
             assert_eq!(ids(&tables[0]), ["9", "10", ULID]);
             assert_eq!(is_index_directory(&tables[0].directory), sub == ".by_v");
+            let indexes = tables[0].indexes().unwrap();
+            let directories: Vec<_> = indexes.iter().map(|t| &t.directory).collect();
+            match sub {
+                "" => assert_eq!(directories, [&t.join(".by_v")]),
+                _ => assert_eq!(directories.len(), 0, "{sub}"),
+            }
             assert_eq!(tables[0].name.as_ref().unwrap().table, table);
         }
         let tables = resolve(&t.join("oa-9-big-TOC.txt")).unwrap();
