@@ -227,27 +227,50 @@ fn printable(text: &str) -> String {
     shown
 }
 
-/// Lines of at most `width`; there is at least one.
+/// Lines of at most `width`, broken at a blank where one is near; there is at least one.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for c in text.chars() {
-        let w = c.width().unwrap_or(0);
-        if used + w > width && used > 0 {
-            if lines.len() == VALUE_LINES_MAX {
-                if let Some(last) = lines.last_mut() {
-                    last.pop();
-                    last.push('…');
-                }
-                return lines;
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut used = 0;
+        let fits = |(_, c): &(usize, char)| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        };
+        let end = rest
+            .char_indices()
+            .skip_while(fits)
+            .map(|(at, _)| at)
+            .next();
+        let Some(mut end) = end else {
+            lines.push(rest.to_owned());
+            break;
+        };
+        // At least one character a line, however wide it is.
+        end = end.max(rest.chars().next().map_or(0, char::len_utf8));
+        if lines.len() + 1 == VALUE_LINES_MAX {
+            let mut last: String = rest[..end].to_owned();
+            last.pop();
+            lines.push(last + "…");
+            break;
+        }
+        let line = &rest[..end];
+        match line
+            .rfind(' ')
+            .filter(|at| *at > 0 && line[*at..].width() * 2 < width)
+        {
+            Some(blank) if !rest[end..].starts_with(' ') => {
+                lines.push(line[..blank].to_owned());
+                rest = &rest[blank + 1..];
             }
-            lines.push(String::new());
-            used = 0;
+            _ => {
+                lines.push(line.to_owned());
+                rest = rest[end..].strip_prefix(' ').unwrap_or(&rest[end..]);
+            }
         }
-        used += w;
-        if let Some(last) = lines.last_mut() {
-            last.push(c);
-        }
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
     }
     lines
 }
@@ -350,6 +373,17 @@ mod tests {
         let cells = table.lines().skip(2).take(3);
         let joined: String = cells.map(|l| l[1..].split(' ').next().unwrap()).collect();
         assert_eq!(joined, long, "{table}");
+    }
+
+    #[test]
+    fn lines_break_at_blanks() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("onetwothree", 4), ["onet", "woth", "ree"]);
+        assert_eq!(wrap("", 4), [""]);
+        assert_eq!(wrap("中中中", 1), ["中", "中", "中"]);
+        let long = wrap(&"x".repeat(100), 4);
+        assert_eq!((long.len(), &*long[7]), (8, "xxx…"));
     }
 
     #[test]

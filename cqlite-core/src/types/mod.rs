@@ -27,6 +27,7 @@ pub use literal::{Evaluate, Literal};
 pub use marshal::write_identifier;
 pub use parse_cql::ResolveUserType;
 pub use temporal::civil_from_days;
+pub(crate) use temporal::days_from_civil;
 
 use std::sync::Arc;
 

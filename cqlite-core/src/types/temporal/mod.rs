@@ -30,7 +30,7 @@ pub fn civil_from_days(days: i64) -> (i64, u8, u8) {
 }
 
 /// Days since 1970-01-01 of a date in the calendar of ISO 8601; the year has at most nine digits.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = year - (month <= 2) as i64;
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
