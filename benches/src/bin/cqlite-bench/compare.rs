@@ -74,12 +74,13 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<()> {
     let project = figures.get(PROJECT).unwrap_or(&none);
     let peer = figures.get(PEER).unwrap_or(&none);
     println!(
-        "{:<34} {:<6} {:<6} {:>9} {:>12} {:>12} {:>7} {:>7} {:>8} {:>4} {:>8} {:>8} {:>8}",
+        "{:<34} {:<6} {:<6} {:>9} {:>11} {:>11} {:>11} {:>7} {:>7} {:>8} {:>4} {:>8} {:>8} {:>8}",
         "figure",
         "table",
         "format",
         "rows",
         "cqlite/s",
+        "per cpu s",
         "cassandra/s",
         "wall x",
         "cpu x",
@@ -131,8 +132,9 @@ fn print_figure(key: &Key, ours: &Rounds, theirs: &Rounds) {
         Target::None => String::new(),
     };
     println!(
-        "{bench:<34} {table:<6} {format:<6} {rows:>9} {:>12} {:>12} {:>7} {:>7} {target:>8} {met:>4} {:>8} {:>8} {:>8}",
+        "{bench:<34} {table:<6} {format:<6} {rows:>9} {:>11} {:>11} {:>11} {:>7} {:>7} {target:>8} {met:>4} {:>8} {:>8} {:>8}",
         number(rate),
+        number(field(ours, "per_cpu_s")),
         number(field(theirs, "per_s")),
         number(wall),
         number(cpu),
