@@ -53,19 +53,34 @@ pub fn unsigned_len(v: u64) -> usize {
     (639 - (v | 1).leading_zeros() as usize * 9) >> 6
 }
 
-/// Appends `v` as an unsigned vint.
-pub fn write_unsigned(out: &mut Vec<u8>, v: u64) {
+/// `v` as an unsigned vint: its bytes, and how many of them count.
+#[inline(always)]
+pub fn encode_unsigned(v: u64) -> ([u8; 9], usize) {
     let len = unsigned_len(v);
+    let mut bytes = [0; 9];
     if len == 9 {
-        out.push(0xff);
-        out.extend_from_slice(&v.to_be_bytes());
+        bytes[0] = 0xff;
+        bytes[1..].copy_from_slice(&v.to_be_bytes());
+    } else {
+        // The length's leading ones; they never meet a bit of the value.
+        let ones = !(u64::MAX >> (len - 1));
+        let word = v << (64 - 8 * len) | ones;
+        bytes[..8].copy_from_slice(&word.to_be_bytes());
+    }
+    (bytes, len)
+}
+
+/// Appends `v` as an unsigned vint.
+#[inline(always)]
+pub fn write_unsigned(out: &mut Vec<u8>, v: u64) {
+    if v < 0x80 {
+        out.push(v as u8);
         return;
     }
-    let be = v.to_be_bytes();
-    let start = out.len();
-    out.extend_from_slice(&be[8 - len..]);
-    // The length's leading ones; they never meet a bit of the value.
-    out[start] |= !(0xffu16 >> (len - 1)) as u8;
+    // A copy of a fixed length, cut afterwards, is cheaper than one of a length that varies.
+    let (bytes, len) = encode_unsigned(v);
+    out.extend_from_slice(&bytes);
+    out.truncate(out.len() - (bytes.len() - len));
 }
 
 #[cfg(test)]
