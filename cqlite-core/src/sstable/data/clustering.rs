@@ -2,8 +2,9 @@
 //!
 //! Authority: `o.a.c.db.ClusteringPrefix.Serializer`, `o.a.c.db.ClusteringBoundOrBoundary.Serializer`.
 
-use crate::bytes::{Cursor, DecodeError};
-use crate::model::{BoundKind, Span};
+use crate::bytes::{Cursor, DecodeError, Sink};
+use crate::model::{BoundKind, ClusteringRef, Span};
+use crate::{Error, Result as WriteResult};
 
 /// Values that share one header vint: two bits each.
 const VALUES_PER_HEADER: usize = 32;
@@ -90,6 +91,103 @@ pub fn read_bound(
     Ok(kind)
 }
 
+/// Appends clustering values as [`read_values`] reads them.
+///
+/// # Errors
+/// `InvalidInput` for more values than columns, and for a value that does not have the length of its type.
+#[inline]
+pub fn write_values(
+    out: &mut impl Sink,
+    values: ClusteringRef<'_>,
+    fixed_lengths: &[Option<u32>],
+) -> WriteResult<()> {
+    let n = values.len();
+    if n > fixed_lengths.len() {
+        return Err(too_many_values(n, fixed_lengths.len()));
+    }
+    let mut start = 0;
+    while start < n {
+        let end = n.min(start + VALUES_PER_HEADER);
+        let mut header = 0u64;
+        for i in start..end {
+            let bits = match values.get(i) {
+                Some([]) => 1,
+                Some(_) => 0,
+                None => 2,
+            };
+            header |= bits << (2 * (i - start));
+        }
+        out.put_uvint(header);
+        for i in start..end {
+            let Some(value @ [_, ..]) = values.get(i) else {
+                continue;
+            };
+            match fixed_lengths[i] {
+                Some(length) if value.len() != length as usize => {
+                    return Err(wrong_length(i, value.len(), length));
+                }
+                Some(_) => {}
+                None => out.put_uvint(value.len() as u64),
+            }
+            out.put(value);
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+/// Appends a clustering or a bound as [`read_prefix`] reads it.
+///
+/// # Errors
+/// As of [`write_values`]; also for a clustering that lacks values.
+#[inline]
+pub fn write_prefix(
+    out: &mut impl Sink,
+    kind: BoundKind,
+    values: ClusteringRef<'_>,
+    fixed_lengths: &[Option<u32>],
+) -> WriteResult<()> {
+    if kind != BoundKind::Clustering {
+        return write_bound(out, kind, values, fixed_lengths);
+    }
+    if values.len() != fixed_lengths.len() {
+        return Err(too_many_values(values.len(), fixed_lengths.len()));
+    }
+    out.put_u8(kind as u8);
+    write_values(out, values, fixed_lengths)
+}
+
+/// Appends a bound as [`read_bound`] reads it.
+///
+/// # Errors
+/// As of [`write_values`].
+#[inline]
+pub fn write_bound(
+    out: &mut impl Sink,
+    kind: BoundKind,
+    values: ClusteringRef<'_>,
+    fixed_lengths: &[Option<u32>],
+) -> WriteResult<()> {
+    out.put_u8(kind as u8);
+    out.put_u16(values.len() as u16);
+    write_values(out, values, fixed_lengths)
+}
+
+#[cold]
+fn too_many_values(n: usize, columns: usize) -> Error {
+    Error::invalid(format!(
+        "{n} clustering values where there are {columns} clustering columns"
+    ))
+}
+
+#[cold]
+fn wrong_length(column: usize, length: usize, expected: u32) -> Error {
+    Error::invalid(format!(
+        "the value of clustering column {} has {length} bytes, its type needs {expected}",
+        column + 1
+    ))
+}
+
 #[inline]
 fn read_kind(cursor: &mut Cursor<'_>) -> Result<BoundKind, DecodeError> {
     match BoundKind::from_ordinal(cursor.u8()?) {
@@ -109,10 +207,26 @@ mod tests {
         let mut spans = Vec::new();
         read_values(&mut cursor, fixed.len(), fixed, &mut spans)?;
         assert!(cursor.is_empty());
+        let mut written = Vec::new();
+        write_values(&mut written, ClusteringRef::new(bytes, &spans), fixed).unwrap();
+        assert_eq!(written, bytes);
         Ok(spans
             .iter()
             .map(|s| s.of(bytes).map(<[u8]>::to_vec))
             .collect())
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_refused() {
+        let spans = [Span { start: 0, len: 3 }; 2];
+        let values = ClusteringRef::new(b"abc", &spans);
+        let mut out = Vec::new();
+        assert!(write_values(&mut out, values, &[None, Some(4)]).is_err());
+        assert!(write_values(&mut out, values, &[None]).is_err());
+        assert!(write_prefix(&mut out, BoundKind::Clustering, values, &[None; 3]).is_err());
+        out.clear();
+        write_prefix(&mut out, BoundKind::InclEnd, values, &[None; 3]).unwrap();
+        assert_eq!(out, b"\x06\0\x02\0\x03abc\x03abc");
     }
 
     #[test]

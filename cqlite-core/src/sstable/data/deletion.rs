@@ -2,8 +2,9 @@
 //!
 //! Authority: `o.a.c.db.DeletionTime.{Serializer,LegacySerializer}`. Deletions inside rows and markers are deltas instead.
 
-use crate::bytes::{Cursor, DecodeError};
+use crate::bytes::{Cursor, DecodeError, Sink};
 use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP};
+use crate::{Error, Result as WriteResult};
 
 /// Local deletion time, in seconds since 1970, of a deletion whose stored one is impossible: past every real one.
 pub const INVALID_DELETION_TIME: i64 = (1 << 32) - 2;
@@ -60,9 +61,90 @@ fn read_legacy(cursor: &mut Cursor<'_>) -> Result<DeletionTime, DecodeError> {
     })
 }
 
+/// Largest local deletion time before `oa`, which kept it in an i32 (`Cell.MAX_DELETION_TIME_2038_LEGACY_CAP`). Later
+/// ones are written as this.
+pub const LEGACY_DELETION_TIME_MAX: i64 = i32::MAX as i64 - 1;
+
+/// Appends a deletion time as [`read_deletion_time`] reads it.
+///
+/// # Errors
+/// `InvalidInput` for what the format cannot hold: since `oa` a negative timestamp, or a local deletion time that does
+/// not fit 32 bits.
+#[inline]
+pub fn write_deletion_time(
+    out: &mut impl Sink,
+    deletion: DeletionTime,
+    has_uint_deletion_time: bool,
+) -> WriteResult<()> {
+    if !has_uint_deletion_time {
+        let local = match deletion.local_deletion_time {
+            NO_DELETION_TIME => i32::MAX,
+            local => local.min(LEGACY_DELETION_TIME_MAX) as i32,
+        };
+        out.put_i32(local);
+        out.put_i64(deletion.marked_for_delete_at);
+        return Ok(());
+    }
+    if deletion.is_live() {
+        out.put_u8(LIVE_FLAG);
+        return Ok(());
+    }
+    let local = match deletion.local_deletion_time {
+        NO_DELETION_TIME => Some(u32::MAX),
+        local => u32::try_from(local).ok(),
+    };
+    match local {
+        Some(local) if deletion.marked_for_delete_at >= 0 => {
+            out.put_i64(deletion.marked_for_delete_at);
+            out.put_u32(local);
+            Ok(())
+        }
+        _ => Err(unstorable(deletion)),
+    }
+}
+
+#[cold]
+fn unstorable(deletion: DeletionTime) -> Error {
+    Error::invalid(format!(
+        "a deletion of timestamp {} made at second {} cannot be stored since version `oa`",
+        deletion.marked_for_delete_at, deletion.local_deletion_time
+    ))
+    .advise("write version `nb`, or leave the deletion out")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_as_read() {
+        let deletion = |marked_for_delete_at, local_deletion_time| DeletionTime {
+            marked_for_delete_at,
+            local_deletion_time,
+        };
+        for (time, uint, legacy) in [
+            (DeletionTime::LIVE, true, true),
+            (deletion(5, 0), true, true),
+            (deletion(-5, 7), false, true),
+            (deletion(5, i64::from(u32::MAX) - 2), true, false),
+            (deletion(i64::MAX, i64::from(i32::MAX) - 1), true, true),
+            (deletion(5, 1 << 32), false, false),
+        ] {
+            let mut out = Vec::new();
+            match uint {
+                true => {
+                    write_deletion_time(&mut out, time, true).unwrap();
+                    assert_eq!(read(&out, true), Ok((time, out.len())));
+                }
+                false => assert!(write_deletion_time(&mut out, time, true).is_err()),
+            }
+            let mut out = Vec::new();
+            write_deletion_time(&mut out, time, false).unwrap();
+            let capped = deletion(5, LEGACY_DELETION_TIME_MAX);
+            let expected = if legacy { time } else { capped };
+            assert_eq!(read(&out, false), Ok((expected, 12)));
+        }
+    }
 
     fn read(bytes: &[u8], uint: bool) -> Result<(DeletionTime, usize), DecodeError> {
         let mut cursor = Cursor::new(bytes);
