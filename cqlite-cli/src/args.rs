@@ -190,9 +190,10 @@ pub enum Format {
     Jsonl,
     /// Comma separated values, by RFC 4180
     Csv,
-    /// Arrow IPC
+    // Known by name, to be refused by name.
+    #[value(hide = true)]
     Arrow,
-    /// Parquet
+    #[value(hide = true)]
     Parquet,
 }
 

@@ -20,7 +20,7 @@ from selects import Selects
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
 CHECKS = ("dump", "query", "metadata", "verify")
-USUAL = "dump,query,metadata"
+USUAL = "dump,query,metadata,verify"
 QUERIES = 20
 TIMEOUT = 60
 

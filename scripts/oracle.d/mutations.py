@@ -155,9 +155,11 @@ class Mutations:
         rng, s = self.rng, self.s
         r = rng.random()
         using = self.using(ttl=False)
-        if r < 0.12 or not s.clustering and r < 0.7:
-            # What oa and da write for a partition deletion with a negative timestamp, nobody reads.
+        if r < 0.5 or not s.clustering and r < 0.7:
+            # What oa and da write for a negative timestamp of a partition deletion, or of a range tombstone that is open
+            # between two row index blocks, nobody reads.
             using = using.replace("TIMESTAMP -", "TIMESTAMP ")
+        if r < 0.12 or not s.clustering and r < 0.7:
             return f"DELETE FROM $t{using} WHERE {' AND '.join(self.key())}"
         if r < 0.5 and s.clustering:
             return f"DELETE FROM $t{using} WHERE {' AND '.join(self.key() + self.some_range())}"

@@ -107,6 +107,7 @@ fn sizes(directory: &Path) -> Result<BTreeMap<String, Sizes>> {
         // What is no file of an SSTable, or was deleted meanwhile, has no size here.
         if let Ok((descriptor, component)) = Descriptor::parse(&path)
             && let Ok(metadata) = std::fs::metadata(&path)
+            && !metadata.is_dir()
         {
             let of_it = sizes.entry(descriptor.base_name()).or_default();
             of_it.all += metadata.len();

@@ -1,4 +1,4 @@
-//! Every case of `test-data/bad` gives just what its `expected` says: the first line of standard output, standard error,
+//! Every case of `test-data/bad` gives just what its `expected` says: the first lines of standard output, standard error,
 //! exit status; and in time. See the README there.
 
 use crate::support::{Ran, cqlite, ran};
@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 const TIME: Duration = Duration::from_secs(20);
 const STDOUT_CHARS: usize = 160;
+
+/// Lines of what `verify` says that are kept: its faults are on standard output.
+const VERIFY_LINES: usize = 6;
+const VERIFY_CHARS: usize = 400;
 
 fn bad() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/bad")
@@ -40,9 +44,13 @@ fn outcome(case: &Path, command: &str) -> String {
     // Metadata tells an absolute path, of which the case's directory is left out.
     let directory = case.canonicalize().unwrap();
     let out = out.replace(&format!("{}/", directory.display()), "./");
-    if let Some(first) = out.lines().next() {
-        let first: String = first.chars().take(STDOUT_CHARS).collect();
-        let _ = writeln!(text, "stdout: {first}");
+    let (lines, chars) = match words[1].as_str() {
+        "verify" => (VERIFY_LINES, VERIFY_CHARS),
+        _ => (1, STDOUT_CHARS),
+    };
+    for line in out.lines().take(lines) {
+        let line: String = line.chars().take(chars).collect();
+        let _ = writeln!(text, "stdout: {line}");
     }
     for line in err.lines() {
         let _ = writeln!(text, "stderr: {line}");

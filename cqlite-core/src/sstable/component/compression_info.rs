@@ -202,12 +202,18 @@ impl CompressionInfo {
         } else {
             file_length
         };
-        // Four bytes of checksum follow at least one byte of data.
+        // Four bytes of checksum follow at least one byte of data; behind the data Deflate and Noop store none.
         let stored = end.saturating_sub(start);
-        if end > file_length || stored < 5 || stored > stored_max(self.chunk_length) {
+        let is_short = stored < 5 && (stored < 4 || !self.is_behind_data(i));
+        if end > file_length || is_short || stored > stored_max(self.chunk_length) {
             return Err(self.bad_range(i, start, end, file_length));
         }
         Ok((start, end))
+    }
+
+    /// Whether chunk `i` is one that the writer's last flush left, of no bytes.
+    fn is_behind_data(&self, i: u64) -> bool {
+        i.saturating_mul(self.chunk_length.into()) >= self.data_length
     }
 
     #[cold]
@@ -265,6 +271,11 @@ mod tests {
     fn a_chunk_of_no_bytes_at_the_end_is_passed_over() {
         let info = parse(file(16, 10, &[0, 15])).unwrap();
         assert_eq!(info.chunk_range(0, 24).unwrap(), (0, 15));
+        assert_eq!(info.chunk_range(1, 19).unwrap(), (15, 19));
+        assert!(info.chunk_range(1, 18).is_err());
+        // A chunk that holds data is of one byte at least.
+        let info = parse(file(16, 17, &[0, 15])).unwrap();
+        assert!(info.chunk_range(1, 19).is_err());
     }
 
     #[test]

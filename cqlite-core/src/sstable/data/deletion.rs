@@ -28,6 +28,7 @@ pub fn read_deletion_time(
             Ok(DeletionTime::LIVE)
         }
         Some(first) if first & LIVE_FLAG != 0 => {
+            // Also what Cassandra writes here for a negative timestamp, and does not read.
             Err(DecodeError::Invalid("bad flags of a deletion time"))
         }
         _ => {
