@@ -1,5 +1,5 @@
 //! Damaged SSTables: every component of some small golden ones of every version, with bits flipped, cut, lengthened,
-//! spliced with that of another, is opened, scanned, looked up and sliced, with checksums and without.
+//! spliced with that of another, is opened, scanned, looked up and sliced, with checksums and without, and verified.
 //!
 //! Whatever comes of it is a value or an error with a place: no panic, no endless loop, and no more memory than the files
 //! could back. The damage is the same in every run. `CQLITE_FAULTS=n` does n times as much of it.
@@ -13,11 +13,13 @@ use cqlite_core::read::TableReader;
 use cqlite_core::schema::{HeaderTypes, TableSchema};
 use cqlite_core::sstable::component::compression_info::CompressionInfo;
 use cqlite_core::sstable::data::{Buffer, DataFile, Scratch};
+use cqlite_core::sstable::verify::{Finding, VerifyOptions, verify};
 use cqlite_core::sstable::{Component, Descriptor, Lookup, OpenOptions, SSTable, Version};
 use cqlite_core::types::{CqlType, counter};
 use cqlite_core::{Error, ErrorKind, Result};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -259,41 +261,71 @@ impl Victim {
         files.map(|f| f.unwrap().metadata().unwrap().len()).sum()
     }
 
-    /// Reads all there is to read, and checks what must hold of any input.
+    /// Reads and verifies all there is, and checks what must hold of any input.
     fn check(&self, what: &str, faults: &mut Vec<String>) {
-        for verify_checksums in [true, false] {
+        let read = |verify_checksums| {
             let options = OpenOptions {
                 verify_checksums,
                 ..OpenOptions::default()
             };
-            let budget = MEMORY_BYTES + 16 * self.bytes();
-            let before = LIVE.get();
-            PEAK.set(before);
-            let start = Instant::now();
-            let done = catch_unwind(AssertUnwindSafe(|| {
-                exercise(&self.descriptor, &options, &self.keys)
-            }));
-            let (time, peak) = (start.elapsed(), PEAK.get() - before);
-            let mut fault = |how: String| {
-                faults.push(format!("{what}, checksums {verify_checksums}: {how}"));
-            };
-            let Ok(errors) = done else {
-                fault("it panicked".to_owned());
-                continue;
-            };
-            if time > TIME {
-                fault(format!("it took {time:?}"));
-            }
-            if peak as u64 > budget {
-                fault(format!("it took {peak} bytes"));
-            }
-            for e in errors {
-                if e.kind() == ErrorKind::Internal || e.location().file.is_none() {
-                    fault(format!("{:?} `{e}`", e.kind()));
-                }
-            }
+            move || exercise(&self.descriptor, &options, &self.keys)
+        };
+        let checked = self.run(&format!("{what}, read"), faults, read(true));
+        self.run(&format!("{what}, without checksums"), faults, read(false));
+        let what = format!("{what}, verified");
+        let told = self.run(&what, faults, || verified(&self.descriptor));
+        if told.is_empty() && !checked.is_empty() {
+            faults.push(format!("{what}: no fault, and `{}`", checked[0]));
         }
     }
+
+    /// Runs, in bounds of time and memory, what gives errors that have a place.
+    fn run(
+        &self,
+        what: &str,
+        faults: &mut Vec<String>,
+        run: impl FnOnce() -> Vec<Error>,
+    ) -> Vec<Error> {
+        let budget = MEMORY_BYTES + 16 * self.bytes();
+        let before = LIVE.get();
+        PEAK.set(before);
+        let start = Instant::now();
+        let done = catch_unwind(AssertUnwindSafe(run));
+        let (time, peak) = (start.elapsed(), PEAK.get() - before);
+        let mut fault = |how: String| faults.push(format!("{what}: {how}"));
+        let Ok(errors) = done else {
+            fault("it panicked".to_owned());
+            return Vec::new();
+        };
+        if time > TIME {
+            fault(format!("it took {time:?}"));
+        }
+        if peak as u64 > budget {
+            fault(format!("it took {peak} bytes"));
+        }
+        for e in &errors {
+            if e.kind() == ErrorKind::Internal || e.location().file.is_none() {
+                fault(format!("{:?} `{e}`", e.kind()));
+            }
+        }
+        errors
+    }
+}
+
+/// The faults that verifying tells.
+fn verified(descriptor: &Descriptor) -> Vec<Error> {
+    let mut faults = Vec::new();
+    let mut tell = |finding| {
+        if let Finding::Fault(e) = finding {
+            faults.push(e);
+        }
+    };
+    let options = VerifyOptions::default();
+    let report = verify(descriptor, &options, &mut tell, &mut |_, _| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(report.faults, faults.len() as u64);
+    faults
 }
 
 /// Opens the SSTable and reads it in every way; the errors that came of it.
@@ -485,6 +517,8 @@ fn damage(tables: &[&str], rounds: usize) {
     for table in tables {
         let victim = Victim::new(table);
         victim.check(&format!("{table} as it is"), &mut faults);
+        let told = verified(&victim.descriptor);
+        assert!(told.is_empty(), "{table} is good: {told:?}");
         for (n, (component, bytes)) in victim.files.iter().enumerate() {
             let (_, other) = &victim.files[(n + 1) % victim.files.len()];
             let mut random = Random(n as u64);

@@ -249,6 +249,13 @@ def _(f):
     data[2 + n : 3 + n] = b"\xfe" + bytes(6) + b"\xff"
 
 
+@case("index_and_summary_swapped", WIDE)
+def _(f):
+    # They fit together, and not to the data.
+    other = Files(SMALL)
+    f["Index.db"], f["Summary.db"] = other["Index.db"], other["Summary.db"]
+
+
 @case("summary_leads_beyond_index", WIDE)
 def _(f):
     data = f["Summary.db"]

@@ -250,7 +250,10 @@ impl<'a> Verifier<'a> {
         };
         let covered = stats.and_then(|stats| Covered::of(stats, self.version, columns.len()));
         let filter = FilterCheck::new(self.parts.filter.as_ref());
-        let totals = Totals::new(stats);
+        let mut totals = Totals::new(stats);
+        let mut all_columns = types.stream.statics.iter().chain(&types.stream.regulars);
+        totals.loses_deletions = all_columns
+            .any(|c| c.ty.is_multi_cell() && !c.name.starts_with(|first: char| first.is_ascii()));
         DataWalk::new(inputs, stream, readings, index, filter, covered, totals)
     }
 

@@ -61,6 +61,11 @@ pub(super) fn open(descriptor: &Descriptor, findings: &mut Findings<'_>) -> Opti
         BTreeSet::new()
     });
     check_listed(descriptor, &components, &listed, findings);
+    let toc = descriptor.path(&Component::Toc);
+    if std::fs::metadata(toc).is_ok_and(|toc| toc.len() == 0) {
+        let e = Error::corrupt("it lists nothing");
+        findings.fault("TOC.txt", e.advise("delete it: Cassandra writes a new one"));
+    }
     let mut opener = Opener {
         descriptor,
         components: &components,

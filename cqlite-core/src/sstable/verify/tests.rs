@@ -340,3 +340,45 @@ fn a_wrong_checksum_of_chunks_is_not_held_against_the_data() {
     let told = verify_file(&copy.descriptor.path(&Component::Data));
     assert!(told.faults[0].1.contains("Data.db matches its digest"));
 }
+
+/// Cassandra counts rows that it writes with no content, and deletions that it loses: see `Totals`.
+#[test]
+fn what_is_counted_and_not_written_is_no_fault() {
+    let path = golden().join("oa/deletions/oa-1-big-Statistics.db");
+    let (descriptor, _) = Descriptor::parse(&path).unwrap();
+    let file = crate::io::Mapped::open(&path).unwrap();
+    let statistics = Statistics::parse(&file, descriptor.version).unwrap();
+    let stats = statistics.stats.unwrap();
+    let faults = |change: &dyn Fn(&mut Totals)| {
+        let mut totals = Totals::new(Some(&stats));
+        totals.rows = stats.total_rows as u64;
+        change(&mut totals);
+        let mut faults = Vec::new();
+        let mut tell = |finding| {
+            if let Finding::Fault(e) = finding {
+                faults.push(e.message().to_owned());
+            }
+        };
+        let mut findings = Findings::new(&descriptor, &mut tell);
+        totals.compare(&stats, descriptor.version, b"", &mut findings);
+        faults
+    };
+    let says = |faults: &[String], what: &str| faults.iter().any(|fault| fault.contains(what));
+    let rows = &*format!("{} rows, and there are", stats.total_rows);
+    let times = "times at which data dies";
+    let plain = faults(&|_| {});
+    assert!(!says(&plain, rows) && says(&plain, times), "{plain:?}");
+    assert!(says(&faults(&|t| t.rows -= 1), rows));
+    assert!(says(&faults(&|t| t.rows += 1), rows));
+    let with_static = faults(&|t| {
+        t.rows -= 1;
+        t.empty_static_rows = 1;
+    });
+    assert!(!says(&with_static, rows));
+    assert!(!says(&faults(&|t| t.loses_deletions = true), times));
+    let more = faults(&|t| {
+        t.loses_deletions = true;
+        t.drop_times = 1 << 40;
+    });
+    assert!(says(&more, times));
+}
