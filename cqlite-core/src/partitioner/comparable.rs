@@ -3,7 +3,8 @@
 //! Authority: `o.a.c.db.DecoratedKey.asComparableBytes`, `o.a.c.dht.Token.KeyBound`,
 //! `o.a.c.utils.bytecomparable.ByteSource` (version `OSS50`).
 
-use super::{PartitionPosition, Partitioner, Token};
+use super::{DecoratedKey, PartitionPosition, Partitioner, Token};
+use crate::types::write_escaped;
 
 const NEXT_COMPONENT: u8 = 0x40;
 const NEXT_COMPONENT_NULL: u8 = 0x3e;
@@ -39,12 +40,7 @@ impl Partitioner {
             PartitionPosition::After(token) => (token, None, GT_NEXT_COMPONENT),
         };
         let head = match token {
-            Token::Long(token) if key.is_some() => {
-                let mut head = [NEXT_COMPONENT; 10];
-                let flipped = token as u64 ^ 1 << 63;
-                head[1..9].copy_from_slice(&flipped.to_be_bytes());
-                Head::Long(head)
-            }
+            Token::Long(token) if key.is_some() => Head::Long(key_head(token)),
             _ => Head::Other(self.long_head(token, key.is_some())),
         };
         ComparableBytes {
@@ -53,6 +49,17 @@ impl Partitioner {
             tail: Escaped::new(key),
             terminator: Some(terminator),
         }
+    }
+
+    /// Appends the byte-comparable form of `key`.
+    #[inline]
+    pub fn write_comparable(&self, key: &DecoratedKey<'_>, out: &mut Vec<u8>) {
+        match key.token {
+            Token::Long(token) => out.extend_from_slice(&key_head(token)),
+            token => out.extend_from_slice(&self.long_head(token, true)),
+        }
+        write_escaped(key.key, out);
+        out.push(TERMINATOR);
     }
 
     #[cold]
@@ -72,6 +79,15 @@ impl Partitioner {
         }
         head
     }
+}
+
+/// Separator, token, and the separator before the key.
+#[inline(always)]
+fn key_head(token: i64) -> [u8; 10] {
+    let mut head = [NEXT_COMPONENT; 10];
+    let flipped = token as u64 ^ 1 << 63;
+    head[1..9].copy_from_slice(&flipped.to_be_bytes());
+    head
 }
 
 impl Iterator for ComparableBytes<'_> {
@@ -187,6 +203,9 @@ mod tests {
             let key = partitioner.decorate(key);
             let text = |position| hex(&partitioner.comparable(&position).collect::<Vec<_>>());
             assert_eq!(text(PartitionPosition::Key(key)), at);
+            let mut written = Vec::new();
+            partitioner.write_comparable(&key, &mut written);
+            assert_eq!(hex(&written), at);
             assert_eq!(text(partitioner.after(key.token)), after);
         }
     }

@@ -153,7 +153,7 @@ fn invert(bytes: &mut [u8]) {
 }
 
 /// Appends bytes so that another value may follow: zeros are escaped and an escape ends it.
-fn write_escaped(mut v: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_escaped(mut v: &[u8], out: &mut Vec<u8>) {
     out.reserve(v.len() + 2);
     while let Some(zero) = v.iter().position(|b| *b == 0) {
         let (plain, rest) = v.split_at(zero);

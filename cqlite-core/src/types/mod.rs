@@ -21,6 +21,7 @@ mod text;
 mod validate;
 
 pub use comparable::write_comparable_clustering;
+pub(crate) use comparable::write_escaped;
 pub use decimal::write_i64;
 pub use json::{write_json_name, write_json_string};
 pub use literal::{Evaluate, Literal};

@@ -4,6 +4,7 @@
 //! Partitions.db -> position in Data.db, or -> entry in Rows.db -> trie of block separators -> offset in the partition
 //! ```
 
+pub mod build;
 mod node;
 mod partitions;
 mod rows;

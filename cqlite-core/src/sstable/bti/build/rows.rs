@@ -1,0 +1,204 @@
+//! Writes Rows.db: for each partition of two blocks or more a trie of separators between them, and its entry.
+//!
+//! Authority: `o.a.c.io.sstable.format.bti.{RowIndexWriter,RowIndexReader,TrieIndexEntry,BtiFormatPartitionWriter}`.
+
+use super::encode::{put_low_bytes, sized_len};
+use super::pages::Pages;
+use super::trie::{Payload, TrieBuilder, common_prefix};
+use crate::bytes::Sink;
+use crate::model::{BoundKind, ClusteringRef, DeletionTime};
+use crate::schema::ClusteringColumn;
+use crate::sstable::data::deletion::write_deletion_time;
+use crate::types::write_comparable_clustering;
+use crate::{Error, Result};
+
+/// Payload bit: the deletion of an open range tombstone follows the offset.
+const HAS_OPEN_DELETION: u8 = 8;
+
+/// BTI has had unsigned local deletion times from the start.
+const HAS_UINT_DELETION_TIME: bool = true;
+
+/// Count of bytes of a deletion that is not live.
+const DELETION_BYTES: usize = 12;
+
+/// What a separator leads to.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Of the block, from the start of its partition.
+    offset: u64,
+    open_deletion: Option<[u8; DELETION_BYTES]>,
+}
+
+impl Payload for Entry {
+    fn bits(&self) -> u8 {
+        let open = match self.open_deletion {
+            Some(_) => HAS_OPEN_DELETION,
+            None => 0,
+        };
+        sized_len(self.offset as i64) | open
+    }
+
+    fn byte_len(&self) -> u32 {
+        let open = self.open_deletion.map_or(0, |bytes| bytes.len());
+        u32::from(sized_len(self.offset as i64)) + open as u32
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_low_bytes(self.offset, sized_len(self.offset as i64), out);
+        if let Some(bytes) = &self.open_deletion {
+            out.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// Writes Rows.db while blocks and partitions come in order. Holds no more of a partition's blocks than the trie's
+/// pages that are not full.
+#[derive(Debug)]
+pub struct RowsBuilder {
+    columns: Vec<ClusteringColumn>,
+    trie: TrieBuilder<Entry>,
+    pages: Pages,
+    block_count: u64,
+    /// The separator before the last block, and the block's greatest clustering, in their byte-comparable form.
+    separator: Vec<u8>,
+    max: Vec<u8>,
+    first: Vec<u8>,
+}
+
+impl RowsBuilder {
+    /// An index without partitions, whose clusterings have these columns.
+    pub fn new(columns: &[ClusteringColumn]) -> Self {
+        RowsBuilder {
+            columns: columns.to_vec(),
+            trie: TrieBuilder::default(),
+            pages: Pages::default(),
+            block_count: 0,
+            separator: Vec::new(),
+            max: Vec::new(),
+            first: Vec::new(),
+        }
+    }
+
+    /// Adds a block of the partition that [`finish_partition`](Self::finish_partition) will end: the clusterings or
+    /// bounds that it starts and ends with, its offset in bytes from the partition's start, and the deletion of the
+    /// range tombstone that is open there.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it does not follow the block before it, or if its offset or deletion cannot be stored.
+    pub fn add_block(
+        &mut self,
+        (first, first_kind): (ClusteringRef<'_>, BoundKind),
+        (last, last_kind): (ClusteringRef<'_>, BoundKind),
+        offset: u64,
+        open_deletion: DeletionTime,
+    ) -> Result<()> {
+        let entry = Entry {
+            offset: checked_offset(offset)?,
+            open_deletion: match open_deletion.is_live() {
+                true => None,
+                false => Some(stored(open_deletion)?),
+            },
+        };
+        self.separator.clear();
+        if self.block_count > 0 {
+            self.first.clear();
+            write_comparable_clustering(&self.columns, first.iter(), first_kind, &mut self.first);
+            separate(&self.max, &self.first, &mut self.separator)?;
+        }
+        self.trie.add(&self.separator, entry, &mut self.pages)?;
+        self.max.clear();
+        write_comparable_clustering(&self.columns, last.iter(), last_kind, &mut self.max);
+        self.block_count += 1;
+        Ok(())
+    }
+
+    /// Ends a partition, and returns the position of its entry; `None` if it has fewer than two blocks. `data_position`
+    /// is where it starts in Data.db, `end_offset` how far from there the byte lies that ends it.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the key, the deletion or the offset cannot be stored.
+    pub fn finish_partition(
+        &mut self,
+        key: &[u8],
+        data_position: u64,
+        end_offset: u64,
+        partition_deletion: DeletionTime,
+    ) -> Result<Option<u64>> {
+        let block_count = std::mem::take(&mut self.block_count);
+        if block_count < 2 {
+            if block_count > 0 {
+                self.trie.reset();
+            }
+            return Ok(None);
+        }
+        let count = i32::try_from(block_count)
+            .map_err(|_| Error::invalid(format!("a partition of {block_count} blocks")))?;
+        let end = Entry {
+            offset: checked_offset(end_offset)?,
+            open_deletion: None,
+        };
+        nudge(&mut self.max, &self.separator);
+        self.trie.add(&self.max, end, &mut self.pages)?;
+        let root = self.trie.finish(&mut self.pages);
+        let position = self.pages.position();
+        self.pages.bytes.put_short_bytes(key)?;
+        let base = self.pages.position();
+        let out = &mut self.pages.bytes;
+        out.put_uvint(data_position);
+        out.put_svint(root.wrapping_sub(base) as i64);
+        out.put_uvint32(count);
+        write_deletion_time(out, partition_deletion, HAS_UINT_DELETION_TIME)?;
+        Ok(Some(position))
+    }
+
+    /// What was written and not yet handed on.
+    #[inline]
+    pub fn pages(&mut self) -> &mut Pages {
+        &mut self.pages
+    }
+}
+
+/// Offsets have seven bytes at most.
+fn checked_offset(offset: u64) -> Result<u64> {
+    match offset >> 55 {
+        0 => Ok(offset),
+        _ => Err(Error::invalid("a partition of more than 32 PiB")),
+    }
+}
+
+fn stored(deletion: DeletionTime) -> Result<[u8; DELETION_BYTES]> {
+    let mut bytes = Vec::with_capacity(DELETION_BYTES);
+    write_deletion_time(&mut bytes, deletion, HAS_UINT_DELETION_TIME)?;
+    // Every deletion that is not live has this length.
+    <[u8; DELETION_BYTES]>::try_from(bytes.as_slice())
+        .map_err(|_| Error::invalid("a deletion of no known length"))
+}
+
+/// Appends what is greater than the end of a block and not greater than the start of the next: what they have in
+/// common, and the byte after that of the end, plus one.
+fn separate(max: &[u8], first: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let common = common_prefix(max, first);
+    if first.get(common) < max.get(common) {
+        return Err(Error::invalid(
+            "the blocks of a partition are not in ascending order",
+        ));
+    }
+    out.extend_from_slice(&first[..common]);
+    if common < first.len() {
+        out.push(max.get(common).map_or(0, |byte| byte + 1));
+    }
+    Ok(())
+}
+
+/// Makes of a partition's greatest clustering the shortest key behind it that the last separator does not begin.
+fn nudge(max: &mut Vec<u8>, separator: &[u8]) {
+    let common = common_prefix(max, separator);
+    let at = max[common..].iter().position(|byte| *byte != 0xff);
+    match at.map(|at| common + at) {
+        Some(at) => {
+            max.truncate(at + 1);
+            max[at] += 1;
+        }
+        None => max.push(0),
+    }
+}
