@@ -16,6 +16,9 @@ pub const CHUNK_LENGTH_BYTES_MAX: u32 = 1 << 28;
 /// Longest row, in bytes, that is held in memory: spans inside a row are 32 bits wide.
 pub const ROW_BYTES_MAX: u64 = (1 << 31) - 1;
 
+/// Longest value, in bytes, that is written: Cassandra refuses to read longer ones (its `max_value_size`).
+pub const VALUE_BYTES_MAX: usize = 256 << 20;
+
 /// Deepest nesting of a CQL expression, counting the operators of a chain; deeper ones are refused.
 pub const CQL_DEPTH_MAX: usize = 64;
 

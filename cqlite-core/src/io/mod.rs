@@ -1,8 +1,14 @@
-//! Where bytes come from: a file read at offsets, or mapped.
+//! Where bytes come from: a file read at offsets, or mapped; and where they go to.
 //!
 //! Data.db is read at offsets, so that a scan's memory is its own small window; indexes and other small components are
 //! mapped, so that a lookup costs no system call. SSTables are immutable: a file that another process truncates while
 //! it is mapped ends this process, as it does for every program that maps files.
+
+mod output;
+
+#[cfg(test)]
+pub(crate) use output::faults;
+pub use output::{Output, Spill, sync_directory};
 
 use crate::{Error, Result};
 use std::fs::File;

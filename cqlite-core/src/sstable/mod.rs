@@ -1,4 +1,4 @@
-//! SSTables: the files of one immutable sorted run, and how they are read.
+//! SSTables: the files of one immutable sorted run, and how they are read and written.
 //!
 //! Authority: `o.a.c.io.sstable.format`.
 
@@ -15,10 +15,13 @@ mod slices;
 pub mod transaction;
 pub mod verify;
 pub mod version;
+mod writer;
 
 pub use descriptor::{Component, Descriptor, SSTableId};
 pub use directory::TableDirectory;
 pub use reader::{Lookup, OpenOptions, SSTable};
 pub use scan::Scan;
 pub use slices::{SliceReader, SliceRequest};
+pub use transaction::Transaction;
 pub use version::{Format, Version};
+pub use writer::{CompressionOptions, SSTableWriter, WriteOptions, Written};

@@ -1,4 +1,5 @@
-//! Transaction logs: which SSTables of a directory are not live although their files are there.
+//! Transaction logs: which SSTables of a directory are not live although their files are there; and writing one, so that
+//! an SSTable is there as a whole or not at all.
 //!
 //! Authority: `o.a.c.db.lifecycle.{LogFile,LogRecord,LogAwareFileLister}`.
 //!
@@ -11,11 +12,17 @@
 //! Records are matched by the names of files alone, so that a copied directory is read as the original was. For the
 //! same reason the files' times of change are not compared, as Cassandra does before it deletes them.
 
-use crate::io::check_regular;
+use super::descriptor::Descriptor;
+use super::version::Version;
+use crate::io::{check_regular, sync_directory};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Longest log that is read: one of a hundred thousand SSTables is shorter.
 const LOG_BYTES_MAX: u64 = 1 << 26;
@@ -156,7 +163,7 @@ fn parse(line: &str) -> Option<Record<'_>> {
     ]
     .into_iter()
     .find(|(name, _)| kind.eq_ignore_ascii_case(name))?;
-    let (fields, checksum) = rest.strip_suffix(']')?.split_once("][")?;
+    let (fields, stored) = rest.strip_suffix(']')?.split_once("][")?;
     let mut fields = fields.split(',');
     let (path, time, files) = (fields.next()?, fields.next()?, fields.next()?);
     if fields.next().is_some() {
@@ -170,13 +177,7 @@ fn parse(line: &str) -> Option<Record<'_>> {
         Kind::Commit | Kind::Abort => ("", 0),
     };
     let time = if kind == Kind::Remove { time } else { 0 };
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(path.as_bytes());
-    crc.update(name.as_bytes());
-    crc.update(&(time as u32).to_be_bytes());
-    crc.update(&((time as u64 >> 32) as u32).to_be_bytes());
-    crc.update(&files.to_be_bytes());
-    if checksum.parse() != Ok(crc.finalize()) {
+    if stored.parse() != Ok(checksum(name, path, time, files)) {
         return None;
     }
     Some(Record {
@@ -195,6 +196,192 @@ pub(super) fn logs<'a>(
         .iter()
         .filter(|name| is_log(name))
         .map(|name| directory.join(name))
+}
+
+/// New SSTables of one directory that become live together, when the transaction commits. One that is dropped without
+/// having committed deletes their files; so does whoever opens the directory after a crash.
+#[derive(Debug)]
+pub struct Transaction {
+    directory: PathBuf,
+    path: PathBuf,
+    /// The log, once there is something to say.
+    log: Option<File>,
+    added: Vec<Descriptor>,
+}
+
+impl Transaction {
+    /// Starts one. `version` is that of the SSTables, `operation` what their writing is called: lower-case letters.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `directory` is none, `NotFound` if it is not there.
+    pub fn begin(directory: &Path, version: Version, operation: &str) -> Result<Self> {
+        let directory = match directory.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => directory,
+        };
+        if !std::fs::metadata(directory)
+            .map_err(|e| Error::io(directory, e))?
+            .is_dir()
+        {
+            return Err(Error::invalid("it is not a directory").in_file(directory));
+        }
+        let directory = directory
+            .canonicalize()
+            .map_err(|e| Error::io(directory, e))?;
+        let name = format!(
+            "{}_txn_{operation}_{}.log",
+            version.log_prefix(),
+            time_uuid()
+        );
+        Ok(Transaction {
+            path: directory.join(name),
+            directory,
+            log: None,
+            added: Vec::new(),
+        })
+    }
+
+    /// Announces an SSTable of about `files` files, none of which exists yet.
+    ///
+    /// # Errors
+    /// `Io`; `InvalidInput` for one of another directory.
+    pub fn add(&mut self, descriptor: &Descriptor, files: usize) -> Result<()> {
+        let prefix = self.directory.join(descriptor.base_name() + "-");
+        let prefix = prefix.to_str().filter(|p| !p.contains([',', '\n', '\r']));
+        let prefix = prefix.ok_or_else(|| {
+            Error::invalid("the directory's path cannot be written in a transaction log")
+                .advise("choose one that is UTF-8 and without commas")
+                .in_file(&self.directory)
+        })?;
+        let line = format_line(Kind::Add, prefix, 0, files as u32);
+        self.append(&line)?;
+        self.added.push(descriptor.clone());
+        Ok(())
+    }
+
+    /// Makes the SSTables live. Their files must be on the disk.
+    ///
+    /// # Errors
+    /// `Io`; then they are deleted.
+    pub fn commit(mut self) -> Result<()> {
+        if self.log.is_none() {
+            return Ok(());
+        }
+        self.append(&format_line(Kind::Commit, "", 0, 0))?;
+        // From here on they are live, whatever becomes of the log.
+        self.added.clear();
+        self.end();
+        Ok(())
+    }
+
+    fn append(&mut self, line: &str) -> Result<()> {
+        let failed = |e| Error::io(&self.path, e).advise("the directory must be writable");
+        let is_new = self.log.is_none();
+        let log = match &mut self.log {
+            Some(log) => log,
+            slot => slot.insert(File::create_new(&self.path).map_err(failed)?),
+        };
+        log.write_all(line.as_bytes())
+            .and_then(|()| log.sync_all())
+            .map_err(failed)?;
+        match is_new {
+            true => sync_directory(&self.directory),
+            false => Ok(()),
+        }
+    }
+
+    fn end(&mut self) {
+        if self.log.take().is_some() {
+            for descriptor in &self.added {
+                remove_files(descriptor);
+            }
+            // A log that stays tells the truth about files that stay.
+            if self
+                .added
+                .iter()
+                .all(|d| files_of(d).is_ok_and(|f| f.is_empty()))
+            {
+                let _ = std::fs::remove_file(&self.path);
+                let _ = sync_directory(&self.directory);
+            }
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The files in its directory that belong to an SSTable, temporary ones included.
+pub(super) fn files_of(descriptor: &Descriptor) -> Result<Vec<PathBuf>> {
+    let directory = match descriptor.directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => &descriptor.directory,
+    };
+    let prefix = descriptor.base_name() + "-";
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
+        let entry = entry.map_err(|e| Error::io(directory, e))?;
+        if entry
+            .file_name()
+            .to_str()
+            .is_some_and(|n| n.starts_with(&prefix))
+        {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes the files of an SSTable, as far as it can: what stays is dead by the transaction's log.
+pub(super) fn remove_files(descriptor: &Descriptor) {
+    for file in files_of(descriptor).unwrap_or_default() {
+        let _ = std::fs::remove_file(file);
+    }
+}
+
+/// A record as Cassandra writes it, with its line's end.
+fn format_line(kind: Kind, path: &str, time: i64, files: u32) -> String {
+    let name = match kind {
+        Kind::Add => "ADD",
+        Kind::Remove => "REMOVE",
+        Kind::Commit => "COMMIT",
+        Kind::Abort => "ABORT",
+    };
+    let checksum = checksum(name, path, time, files);
+    format!("{name}:[{path},{time},{files}][{checksum}]\n")
+}
+
+/// Authority: `LogRecord.computeChecksum`.
+fn checksum(name: &str, path: &str, time: i64, files: u32) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(path.as_bytes());
+    crc.update(name.as_bytes());
+    crc.update(&(time as u32).to_be_bytes());
+    crc.update(&((time as u64 >> 32) as u32).to_be_bytes());
+    crc.update(&files.to_be_bytes());
+    crc.finalize()
+}
+
+/// A UUID of version 1, the only kind that Cassandra takes in the name of a log.
+fn time_uuid() -> String {
+    /// 100 ns from 1582-10-15 to 1970-01-01.
+    const EPOCH: u64 = 0x01b2_1dd2_1381_4000;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let time = EPOCH + now.map_or(0, |d| d.as_nanos() as u64 / 100);
+    // Seeded anew each time.
+    let random = RandomState::new().hash_one(std::process::id());
+    format!(
+        "{:08x}-{:04x}-1{:03x}-{:04x}-{:012x}",
+        time as u32,
+        (time >> 32) as u16,
+        (time >> 48) & 0xfff,
+        0x8000 | (random >> 48) & 0x3fff,
+        // The bit of a multicast address: no card's own.
+        random & 0xffff_ffff_ffff | 0x0100_0000_0000,
+    )
 }
 
 #[cfg(test)]

@@ -65,6 +65,19 @@ impl Version {
         self.format
     }
 
+    /// Whether this library writes it: `nb`, `oa` and `da`.
+    pub fn is_writable(&self) -> bool {
+        matches!(&self.letters, b"nb" | b"oa" | b"da")
+    }
+
+    /// What Cassandra calls a transaction log of the version: `oa`, and with the format where that is not BIG.
+    pub(super) fn log_prefix(&self) -> String {
+        match self.format {
+            Format::Big => self.to_string(),
+            Format::Bti => format!("{}-{self}", self.format),
+        }
+    }
+
     /// Whether it is the newest of its format.
     pub fn is_latest(&self) -> bool {
         let of_format = READABLE.iter().filter(|(_, format)| *format == self.format);

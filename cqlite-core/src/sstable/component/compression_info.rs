@@ -51,6 +51,17 @@ impl Compressor {
 }
 
 impl Compressor {
+    /// Name of the class, without its package, as CompressionInfo.db keeps it.
+    pub fn class_name(self) -> &'static str {
+        match self {
+            Compressor::Lz4 => "LZ4Compressor",
+            Compressor::Snappy => "SnappyCompressor",
+            Compressor::Deflate => "DeflateCompressor",
+            Compressor::Zstd => "ZstdCompressor",
+            Compressor::Noop => "NoopCompressor",
+        }
+    }
+
     /// Most bytes that `stored` ones can stand for: what lengths are held against before memory is taken for them.
     pub fn expanded_max(self, stored: u64) -> u64 {
         let ratio = match self {

@@ -118,13 +118,13 @@ pub fn write_values(
             header |= bits << (2 * (i - start));
         }
         out.put_uvint(header);
-        for i in start..end {
+        for (i, fixed) in (start..).zip(&fixed_lengths[start..end]) {
             let Some(value @ [_, ..]) = values.get(i) else {
                 continue;
             };
-            match fixed_lengths[i] {
-                Some(length) if value.len() != length as usize => {
-                    return Err(wrong_length(i, value.len(), length));
+            match fixed {
+                Some(length) if value.len() != *length as usize => {
+                    return Err(wrong_length(i, value.len(), *length));
                 }
                 Some(_) => {}
                 None => out.put_uvint(value.len() as u64),

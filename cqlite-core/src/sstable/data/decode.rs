@@ -7,6 +7,7 @@
 
 use super::clustering::{read_bound, read_values};
 use super::deletion::{INVALID_DELETION_TIME, read_deletion_time};
+use super::flags::*;
 use super::layout::{ColumnLayout, ColumnsLayout, Layout, SKIP, VARIABLE};
 use crate::bytes::{Cursor, DecodeError};
 use crate::limits::ROW_BYTES_MAX;
@@ -16,24 +17,6 @@ use crate::model::{
 };
 
 type Result<T> = std::result::Result<T, DecodeError>;
-
-const END_OF_PARTITION: u8 = 0x01;
-const IS_MARKER: u8 = 0x02;
-const HAS_TIMESTAMP: u8 = 0x04;
-const HAS_TTL: u8 = 0x08;
-const HAS_DELETION: u8 = 0x10;
-const HAS_ALL_COLUMNS: u8 = 0x20;
-const HAS_COMPLEX_DELETION: u8 = 0x40;
-const EXTENSION: u8 = 0x80;
-
-const EXTENDED_IS_STATIC: u8 = 0x01;
-const EXTENDED_HAS_SHADOWABLE_DELETION: u8 = 0x02;
-
-const CELL_IS_DELETED: u8 = 0x01;
-const CELL_IS_EXPIRING: u8 = 0x02;
-const CELL_HAS_EMPTY_VALUE: u8 = 0x04;
-const CELL_USE_ROW_TIMESTAMP: u8 = 0x08;
-const CELL_USE_ROW_TTL: u8 = 0x10;
 
 /// Largest valid local deletion time (`Cell.MAX_DELETION_TIME`).
 const MAX_DELETION_TIME: i64 = u32::MAX as i64 - 2;

@@ -12,6 +12,7 @@ pub mod clustering;
 mod decode;
 pub mod deletion;
 mod file;
+pub(crate) mod flags;
 mod layout;
 mod window;
 

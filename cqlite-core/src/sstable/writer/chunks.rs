@@ -1,0 +1,475 @@
+//! Data.db written as chunks: compressed, with CompressionInfo.db, or plain, with CRC.db; and its Digest.crc32.
+//!
+//! Authority: `o.a.c.io.compress.{CompressedSequentialWriter,CompressionMetadata.Writer}`,
+//! `o.a.c.io.util.{ChecksummedSequentialWriter,ChecksumWriter}`.
+
+use super::options::CompressionOptions;
+use crate::bytes::Sink;
+use crate::io::Output;
+use crate::sstable::component::compression_info::Compressor;
+use crate::sstable::descriptor::{Component, Descriptor};
+use crate::{Error, ErrorKind, Result};
+
+/// Length of the chunks that CRC.db has checksums of: Cassandra's write buffer.
+const PLAIN_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Uncompressed bytes that are gathered before the whole chunks among them are written.
+const GATHERED_BYTES: usize = 64 * 1024;
+
+/// What became of the data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct DataSizes {
+    /// Uncompressed bytes.
+    pub uncompressed: u64,
+    /// Length of Data.db.
+    pub on_disk: u64,
+    /// Compressed by uncompressed bytes, checksums not counted; -1 if uncompressed.
+    pub compression_ratio: f64,
+}
+
+/// Takes the uncompressed stream of Data.db.
+pub(super) struct DataSink {
+    descriptor: Descriptor,
+    out: Output,
+    /// Bytes that are in no chunk yet.
+    pending: Vec<u8>,
+    /// Uncompressed bytes before those.
+    position: u64,
+    chunk_length: usize,
+    digest: crc32fast::Hasher,
+    layout: Layout,
+}
+
+enum Layout {
+    Compressed {
+        compressor: ChunkCompressor,
+        max_compressed_length: usize,
+        info: Output,
+        /// Where in CompressionInfo.db the length of the data stands, and behind it the count of chunks.
+        length_at: u64,
+        chunks: u64,
+        /// Bytes of all chunks without their checksums.
+        compressed: u64,
+    },
+    Plain {
+        crc: Output,
+    },
+}
+
+impl DataSink {
+    /// Creates Data.db and what goes with it.
+    ///
+    /// # Errors
+    /// As of [`Output::create`].
+    pub fn create(
+        descriptor: &Descriptor,
+        compression: Option<&CompressionOptions>,
+    ) -> Result<Self> {
+        let out = Output::create(&descriptor.path(&Component::Data))?;
+        let (layout, chunk_length) = match compression {
+            Some(options) => {
+                let path = descriptor.path(&Component::CompressionInfo);
+                let mut info = Output::create(&path)?;
+                info.put_java_utf(options.compressor.class_name())?;
+                info.put_i32(options.options.len() as i32);
+                for (key, value) in &options.options {
+                    info.put_java_utf(key)?;
+                    info.put_java_utf(value)?;
+                }
+                info.put_u32(options.chunk_length);
+                info.put_u32(options.max_compressed_length);
+                let length_at = info.position();
+                info.put_i64(0);
+                info.put_i32(0);
+                let layout = Layout::Compressed {
+                    compressor: ChunkCompressor::new(options)?,
+                    max_compressed_length: options.max_compressed_length as usize,
+                    info,
+                    length_at,
+                    chunks: 0,
+                    compressed: 0,
+                };
+                (layout, options.chunk_length as usize)
+            }
+            None => {
+                let mut crc = Output::create(&descriptor.path(&Component::Crc))?;
+                crc.put_i32(PLAIN_CHUNK_BYTES as i32);
+                (Layout::Plain { crc }, PLAIN_CHUNK_BYTES)
+            }
+        };
+        Ok(DataSink {
+            descriptor: descriptor.clone(),
+            out,
+            pending: Vec::with_capacity(GATHERED_BYTES.max(chunk_length) * 2),
+            position: 0,
+            chunk_length,
+            digest: crc32fast::Hasher::new(),
+            layout,
+        })
+    }
+
+    /// Where bytes are appended. [`settle`](Self::settle) is to follow.
+    #[inline(always)]
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
+    }
+
+    /// Uncompressed bytes so far.
+    #[inline(always)]
+    pub fn position(&self) -> u64 {
+        self.position + self.pending.len() as u64
+    }
+
+    /// Length of Data.db so far, without what is in no chunk yet.
+    pub fn on_disk(&self) -> u64 {
+        self.out.position()
+    }
+
+    /// Writes whole chunks if enough of them have gathered.
+    ///
+    /// # Errors
+    /// `Io`.
+    #[inline(always)]
+    pub fn settle(&mut self) -> Result<()> {
+        match self.pending.len() >= GATHERED_BYTES.max(self.chunk_length) {
+            true => self.write_chunks(),
+            false => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn write_chunks(&mut self) -> Result<()> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let whole = pending.len() - pending.len() % self.chunk_length;
+        let mut chunks = pending[..whole].chunks_exact(self.chunk_length);
+        let result = chunks.try_for_each(|chunk| self.write_chunk(chunk));
+        // What follows the last whole chunk is less than one.
+        pending.copy_within(whole.., 0);
+        pending.truncate(pending.len() - whole);
+        // A huge row is not held in memory for ever.
+        pending.shrink_to(GATHERED_BYTES.max(self.chunk_length) * 8);
+        self.pending = pending;
+        self.position += whole as u64;
+        result
+    }
+
+    fn write_chunk(&mut self, chunk: &[u8]) -> Result<()> {
+        let checksum = match &mut self.layout {
+            Layout::Compressed {
+                compressor,
+                max_compressed_length,
+                info,
+                chunks,
+                compressed,
+                ..
+            } => {
+                info.put_i64(self.out.position() as i64);
+                info.settle()?;
+                *chunks += 1;
+                let payload = compressor.compress(chunk, *max_compressed_length)?;
+                *compressed += payload.len() as u64;
+                self.digest.update(payload);
+                self.out.write(payload)?;
+                crc32fast::hash(payload).to_be_bytes()
+            }
+            Layout::Plain { crc } => {
+                crc.put_u32(crc32fast::hash(chunk));
+                crc.settle()?;
+                self.digest.update(chunk);
+                return self.out.write(chunk);
+            }
+        };
+        self.digest.update(&checksum);
+        self.out.write(&checksum)
+    }
+
+    /// Writes the rest, and all that goes with Data.db, and waits until the disk has it.
+    ///
+    /// # Errors
+    /// `Io`; `InvalidInput` for more chunks than the format can count.
+    pub fn finish(mut self) -> Result<DataSizes> {
+        self.write_chunks()?;
+        let rest = std::mem::take(&mut self.pending);
+        if !rest.is_empty() {
+            self.write_chunk(&rest)?;
+        }
+        let uncompressed = self.position + rest.len() as u64;
+        let mut compression_ratio = -1.0;
+        match self.layout {
+            Layout::Compressed {
+                mut info,
+                length_at,
+                chunks,
+                compressed,
+                ..
+            } => {
+                let count = i32::try_from(chunks).map_err(|_| {
+                    Error::invalid(format!("{chunks} chunks are more than can be counted"))
+                        .advise("take a longer chunk length")
+                })?;
+                let mut lengths = (uncompressed as i64).to_be_bytes().to_vec();
+                lengths.put_i32(count);
+                info.patch(length_at, &lengths)?;
+                info.finish()?;
+                compression_ratio = compressed as f64 / uncompressed as f64;
+            }
+            Layout::Plain { crc } => {
+                crc.finish()?;
+            }
+        }
+        let on_disk = self.out.finish()?;
+        let mut digest = Output::create(&self.descriptor.path(&Component::Digest))?;
+        digest.write(self.digest.finalize().to_string().as_bytes())?;
+        digest.finish()?;
+        Ok(DataSizes {
+            uncompressed,
+            on_disk,
+            compression_ratio,
+        })
+    }
+}
+
+/// Compresses chunks into memory that is used again.
+struct ChunkCompressor {
+    algorithm: Algorithm,
+    out: Vec<u8>,
+}
+
+enum Algorithm {
+    Lz4,
+    Snappy(Box<snap::raw::Encoder>),
+    Deflate(flate2::Compress),
+    Zstd(zstd::bulk::Compressor<'static>),
+    Noop,
+}
+
+impl ChunkCompressor {
+    fn new(options: &CompressionOptions) -> Result<Self> {
+        let algorithm = match options.compressor {
+            Compressor::Lz4 => Algorithm::Lz4,
+            Compressor::Snappy => Algorithm::Snappy(Box::new(snap::raw::Encoder::new())),
+            Compressor::Deflate => {
+                Algorithm::Deflate(flate2::Compress::new(flate2::Compression::default(), true))
+            }
+            Compressor::Zstd => {
+                let level = zstd_level(&options.options)?;
+                let compressor = zstd::bulk::Compressor::new(level).and_then(|mut c| {
+                    c.include_checksum(true)?;
+                    Ok(c)
+                });
+                Algorithm::Zstd(compressor.map_err(|e| failed(&e.to_string()))?)
+            }
+            Compressor::Noop => Algorithm::Noop,
+        };
+        // The most that any of them makes of a chunk.
+        let n = options.chunk_length as usize;
+        let most = (n + n / 6 + 64).max(zstd::zstd_safe::compress_bound(n));
+        let most = most.max(lz4_flex::block::get_maximum_output_size(n) + 4);
+        Ok(ChunkCompressor {
+            algorithm,
+            out: vec![0; most],
+        })
+    }
+
+    /// What is to be stored of a chunk: its compressed bytes, or if they would be `max` or more the raw ones, with as
+    /// many zeros behind them as make them so many.
+    fn compress<'a>(&'a mut self, chunk: &'a [u8], max: usize) -> Result<&'a [u8]> {
+        let out = &mut self.out;
+        let n = match &mut self.algorithm {
+            Algorithm::Lz4 => {
+                let (length, block) = out
+                    .split_first_chunk_mut::<4>()
+                    .ok_or_else(|| failed("no room"))?;
+                *length = (chunk.len() as u32).to_le_bytes();
+                let n = lz4_flex::block::compress_into(chunk, block);
+                4 + n.map_err(|e| failed(&e.to_string()))?
+            }
+            Algorithm::Snappy(encoder) => encoder
+                .compress(chunk, out)
+                .map_err(|e| failed(&e.to_string()))?,
+            Algorithm::Deflate(deflate) => {
+                deflate.reset();
+                let status = deflate.compress(chunk, out, flate2::FlushCompress::Finish);
+                match status {
+                    Ok(flate2::Status::StreamEnd) => deflate.total_out() as usize,
+                    _ => return Err(failed("the stream does not end")),
+                }
+            }
+            Algorithm::Zstd(zstd) => zstd
+                .compress_to_buffer(chunk, &mut out[..])
+                .map_err(|e| failed(&e.to_string()))?,
+            Algorithm::Noop if chunk.len() < max => return Ok(chunk),
+            Algorithm::Noop => chunk.len(),
+        };
+        if n < max {
+            return Ok(&out[..n]);
+        }
+        if chunk.len() >= max {
+            return Ok(chunk);
+        }
+        out[..chunk.len()].copy_from_slice(chunk);
+        out[chunk.len()..max].fill(0);
+        Ok(&out[..max])
+    }
+}
+
+/// Authority: `o.a.c.io.compress.ZstdCompressor`.
+fn zstd_level(options: &[(String, String)]) -> Result<i32> {
+    let Some((_, text)) = options.iter().find(|(key, _)| key == "compression_level") else {
+        return Ok(zstd::DEFAULT_COMPRESSION_LEVEL);
+    };
+    let levels = zstd::compression_level_range();
+    text.parse()
+        .ok()
+        .filter(|level| levels.contains(level))
+        .ok_or_else(|| {
+            Error::invalid(format!("`{text}` is no compression level of Zstd")).advise(format!(
+                "levels are {} to {}",
+                levels.start(),
+                levels.end()
+            ))
+        })
+}
+
+#[cold]
+fn failed(why: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("compression failed: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{Mapped, Source};
+    use crate::sstable::component::compression_info::CompressionInfo;
+    use crate::sstable::data::{Buffer, DataFile, Scratch};
+    use crate::sstable::{SSTableId, Version};
+    use std::path::Path;
+
+    fn descriptor(directory: &Path) -> Descriptor {
+        Descriptor {
+            directory: directory.to_owned(),
+            version: Version::parse("oa", "big").unwrap(),
+            id: SSTableId::Sequence(1),
+        }
+    }
+
+    /// Bytes of which a part can be compressed.
+    fn stream(n: usize) -> Vec<u8> {
+        let mut state = 1u64;
+        let random = |i: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+            if i / 3000 % 3 == 0 {
+                (state >> 56) as u8
+            } else {
+                (i / 700) as u8
+            }
+        };
+        (0..n).map(random).collect()
+    }
+
+    fn write(directory: &Path, bytes: &[u8], options: Option<&CompressionOptions>) -> DataSizes {
+        let mut sink = DataSink::create(&descriptor(directory), options).unwrap();
+        for piece in bytes.chunks(777) {
+            sink.buffer().extend_from_slice(piece);
+            sink.settle().unwrap();
+        }
+        assert_eq!(sink.position(), bytes.len() as u64);
+        sink.finish().unwrap()
+    }
+
+    fn read(directory: &Path, compressed: bool) -> Vec<u8> {
+        let d = descriptor(directory);
+        let source = Source::open(&d.path(&Component::Data)).unwrap();
+        let file = if compressed {
+            let info = Mapped::open(&d.path(&Component::CompressionInfo)).unwrap();
+            DataFile::compressed(source, CompressionInfo::parse(info, d.version).unwrap())
+        } else {
+            let crc = Mapped::open(&d.path(&Component::Crc)).unwrap();
+            DataFile::plain(source, Some(crc)).unwrap()
+        };
+        let mut out = Buffer::default();
+        let count = file.chunk_count();
+        file.read_chunks(0, count, &mut out, &mut Scratch::default())
+            .unwrap();
+        out.bytes().to_vec()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for compressor in [
+            None,
+            Some(Compressor::Lz4),
+            Some(Compressor::Snappy),
+            Some(Compressor::Deflate),
+            Some(Compressor::Zstd),
+            Some(Compressor::Noop),
+        ] {
+            // Less than a chunk, whole chunks exactly, and many.
+            for n in [1, 4096, 65_536, 70_000, 131_072, 300_001] {
+                for ratio in [0.0, 1.0, 1.5] {
+                    let dir = tempfile::tempdir().unwrap();
+                    let options = compressor.map(|compressor| {
+                        CompressionOptions {
+                            compressor,
+                            chunk_length: 4096,
+                            ..Default::default()
+                        }
+                        .with_min_compress_ratio(ratio)
+                    });
+                    let bytes = stream(n);
+                    let sizes = write(dir.path(), &bytes, options.as_ref());
+                    assert_eq!(sizes.uncompressed, n as u64);
+                    assert!(read(dir.path(), options.is_some()) == bytes);
+                    let d = descriptor(dir.path());
+                    let data = std::fs::read(d.path(&Component::Data)).unwrap();
+                    assert_eq!(sizes.on_disk, data.len() as u64);
+                    let digest = std::fs::read_to_string(d.path(&Component::Digest)).unwrap();
+                    assert_eq!(digest, crc32fast::hash(&data).to_string());
+                    if options.is_none() {
+                        assert_eq!(sizes.compression_ratio, -1.0);
+                        let crc = std::fs::metadata(d.path(&Component::Crc)).unwrap();
+                        assert_eq!(crc.len(), 4 + 4 * n.div_ceil(65_536) as u64);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn incompressible_chunks_are_stored_raw_and_the_last_one_padded() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = CompressionOptions {
+            chunk_length: 4096,
+            ..Default::default()
+        }
+        .with_min_compress_ratio(1.5);
+        assert_eq!(options.max_compressed_length, 2731);
+        let random = &stream(3000)[..2999];
+        let mut bytes = random.to_vec();
+        bytes.extend(&stream(3000)[..1500]);
+        let sizes = write(dir.path(), &bytes, Some(&options));
+        // A whole chunk raw, 404 bytes that are padded.
+        assert_eq!(sizes.on_disk, 4096 + 4 + 2731 + 4);
+        assert_eq!(sizes.compression_ratio, (4096 + 2731) as f64 / 4499.0);
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused() {
+        let options = |chunk_length, max_compressed_length| CompressionOptions {
+            chunk_length,
+            max_compressed_length,
+            ..Default::default()
+        };
+        assert!(options(4096, 4096).check().is_ok());
+        assert!(options(4096, 4097).check().is_err());
+        assert!(options(5000, 10).check().is_err());
+        let zstd = |level: &str| CompressionOptions {
+            compressor: Compressor::Zstd,
+            options: vec![("compression_level".into(), level.into())],
+            ..Default::default()
+        };
+        assert!(ChunkCompressor::new(&zstd("-3")).is_ok());
+        assert!(ChunkCompressor::new(&zstd("23")).is_err());
+        assert!(ChunkCompressor::new(&zstd("x")).is_err());
+    }
+}

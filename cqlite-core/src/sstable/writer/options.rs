@@ -1,0 +1,141 @@
+//! What an SSTable is written with besides its rows.
+//!
+//! Authority: `o.a.c.schema.{CompressionParams,TableParams}`, `o.a.c.io.sstable.metadata.MetadataCollector`.
+
+use crate::limits::CHUNK_LENGTH_BYTES_MAX;
+use crate::partitioner::Partitioner;
+use crate::sstable::component::compression_info::Compressor;
+use crate::sstable::component::statistics::CommitLogPosition;
+use crate::sstable::version::Format;
+use crate::{Error, Result};
+
+/// How Data.db is compressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompressionOptions {
+    /// The algorithm.
+    pub compressor: Compressor,
+    /// The algorithm's own options, as CompressionInfo.db keeps them: `compression_level` of Zstd.
+    pub options: Vec<(String, String)>,
+    /// Uncompressed bytes of a chunk, a power of two.
+    pub chunk_length: u32,
+    /// Chunks whose compressed length in bytes would reach this are stored raw; `i32::MAX` if none is.
+    pub max_compressed_length: u32,
+}
+
+impl Default for CompressionOptions {
+    fn default() -> Self {
+        CompressionOptions {
+            compressor: Compressor::Lz4,
+            options: Vec::new(),
+            chunk_length: 16 * 1024,
+            max_compressed_length: i32::MAX as u32,
+        }
+    }
+}
+
+impl CompressionOptions {
+    /// Stores chunks raw that do not shrink by `ratio` at least, the table's `min_compress_ratio`; 0 to store none so.
+    pub fn with_min_compress_ratio(mut self, ratio: f64) -> Self {
+        // A ratio of zero gives infinity, which the cast saturates.
+        let length = (f64::from(self.chunk_length) / ratio).ceil();
+        self.max_compressed_length = length.min(f64::from(i32::MAX)) as u32;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let length = self.chunk_length;
+        if !length.is_power_of_two() || length > CHUNK_LENGTH_BYTES_MAX {
+            return Err(Error::invalid(format!(
+                "a chunk length of {length} bytes is no power of two up to {CHUNK_LENGTH_BYTES_MAX}"
+            )));
+        }
+        let most = self.max_compressed_length;
+        if most > length && most != i32::MAX as u32 {
+            return Err(Error::invalid(format!(
+                "chunks of {length} bytes cannot be stored raw from {most} bytes on"
+            ))
+            .advise("`min_compress_ratio` is 0, or 1 and more"));
+        }
+        Ok(())
+    }
+}
+
+/// What an SSTable is written with. The version is that of its name.
+#[derive(Debug, Clone)]
+pub struct WriteOptions {
+    /// How keys become tokens, by whose order they come.
+    pub partitioner: Partitioner,
+    /// `None` writes plain bytes, and CRC.db.
+    pub compression: Option<CompressionOptions>,
+    /// The share of absent keys that the bloom filter lets through; 1 for no filter.
+    pub bloom_filter_fp_chance: f64,
+    /// How many partitions the bloom filter is sized for.
+    pub estimated_keys: u64,
+    /// Bytes of rows from which on a block of the row index ends; `None` for Cassandra's default of the format.
+    pub column_index_size: Option<u32>,
+    /// Keys that one entry of Summary.db stands for: the table's `min_index_interval`.
+    pub min_index_interval: u32,
+    /// Level of leveled compaction.
+    pub level: i32,
+    /// When the data was repaired, in milliseconds since 1970; 0 if it was not.
+    pub repaired_at: i64,
+    /// Repair session that the SSTable takes part in.
+    pub pending_repair: Option<[u8; 16]>,
+    /// Transient replication.
+    pub is_transient: bool,
+    /// Host that writes.
+    pub originating_host_id: Option<[u8; 16]>,
+    /// Intervals of the commit log whose data is here.
+    pub commit_log_intervals: Vec<(CommitLogPosition, CommitLogPosition)>,
+    /// What the transaction log calls the work: `write`, `compaction`, `flush`. Lower-case letters.
+    pub operation: &'static str,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        WriteOptions {
+            partitioner: Partitioner::Murmur3,
+            compression: Some(CompressionOptions::default()),
+            bloom_filter_fp_chance: 0.01,
+            estimated_keys: 1,
+            column_index_size: None,
+            min_index_interval: 128,
+            level: 0,
+            repaired_at: 0,
+            pending_repair: None,
+            is_transient: false,
+            originating_host_id: None,
+            commit_log_intervals: Vec::new(),
+            operation: "write",
+        }
+    }
+}
+
+impl WriteOptions {
+    /// Bytes from which on a block of the row index ends.
+    pub(super) fn block_bytes(&self, format: Format) -> u64 {
+        u64::from(self.column_index_size.unwrap_or(match format {
+            Format::Big => 64 * 1024,
+            Format::Bti => 16 * 1024,
+        }))
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(compression) = &self.compression {
+            compression.check()?;
+        }
+        if self.min_index_interval == 0 || self.min_index_interval > i32::MAX as u32 {
+            return Err(Error::invalid(
+                "a `min_index_interval` of 0 or too many keys",
+            ));
+        }
+        let chance = self.bloom_filter_fp_chance;
+        if !(chance > 0.0 && chance <= 1.0) {
+            return Err(Error::invalid(format!(
+                "a bloom filter cannot let {chance} of absent keys through"
+            ))
+            .advise("`bloom_filter_fp_chance` is above 0 and at most 1"));
+        }
+        Ok(())
+    }
+}
