@@ -1,6 +1,7 @@
 //! Why a command ends, and the exit status that says so.
 
 use cqlite_core::{Error, ErrorKind};
+use std::io::Write;
 
 /// What ended a command early.
 #[derive(Debug)]
@@ -50,10 +51,15 @@ impl Failure {
     pub fn report(&self) {
         match self {
             Failure::Closed | Failure::Said(_) => {}
-            Failure::Output(e) => eprintln!("cqlite: cannot write standard output: {e}"),
-            Failure::Core(e) => eprintln!("cqlite: {e}"),
+            Failure::Output(e) => tell(format_args!("cannot write standard output: {e}")),
+            Failure::Core(e) => tell(e),
         }
     }
+}
+
+/// Writes a line to standard error. Whether anyone reads it is no concern of the command's.
+pub fn tell(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "cqlite: {what}");
 }
 
 impl From<Error> for Failure {

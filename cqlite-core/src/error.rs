@@ -87,11 +87,11 @@ impl Error {
     /// The operating system's refusal to do something with `file`. A file that is not there is `NotFound`.
     #[cold]
     pub fn io(file: &Path, error: std::io::Error) -> Self {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
+        let error = match error.kind() {
+            std::io::ErrorKind::NotFound => Self::not_found("there is no such file or directory"),
+            _ => Self::new(ErrorKind::Io, error.to_string()),
         };
-        Self::new(kind, error.to_string()).in_file(file)
+        error.in_file(file)
     }
 
     /// Adds what the user can do.

@@ -3,7 +3,7 @@
 use cqlite_core::model::PartitionSource;
 use cqlite_core::sstable::{Component, Descriptor, OpenOptions, SSTable};
 use cqlite_core::types::CqlType;
-use cqlite_fuzz::VERSIONS;
+use cqlite_fuzz::{QUERIED, VERSIONS};
 use std::path::{Path, PathBuf};
 
 /// Longer files make slow seeds.
@@ -63,7 +63,9 @@ fn walk(directory: &Path, corpus: &mut Corpus) {
         } else if name == "schema.cql" {
             corpus.add("schema", &[&std::fs::read(&path).unwrap()]);
         } else if name == "answers.jsonl" {
-            answers(&std::fs::read_to_string(&path).unwrap(), corpus);
+            let table = QUERIED.iter().position(|table| directory.ends_with(table));
+            let text = std::fs::read_to_string(&path).unwrap();
+            answers(&text, table.map(|i| i as u8), corpus);
         } else if name.ends_with(".log") {
             corpus.add("transaction", &[&std::fs::read(&path).unwrap()]);
         }
@@ -71,13 +73,41 @@ fn walk(directory: &Path, corpus: &mut Corpus) {
 }
 
 /// The statements: what stands behind `"cql": "`.
-fn answers(text: &str, corpus: &mut Corpus) {
-    for line in text.lines().step_by(7) {
+fn answers(text: &str, table: Option<u8>, corpus: &mut Corpus) {
+    for line in text.lines().step_by(if table.is_some() { 1 } else { 7 }) {
         if let Some((_, rest)) = line.split_once("\"cql\": \"")
             && let Some((cql, _)) = rest.split_once("\", \"")
         {
-            corpus.add("cql", &[cql.replace("\\\"", "\"").as_bytes()]);
+            let cql = cql.replace("\\\"", "\"");
+            corpus.add("cql", &[cql.as_bytes()]);
+            if let Some(table) = table {
+                corpus.add("query", &[&[table], cql.as_bytes()]);
+            }
+            for term in terms(&cql) {
+                let class = format!("org.apache.cassandra.db.marshal.{}", class_of(term));
+                corpus.add("literals", &[&sized(class.as_bytes()), term.as_bytes()]);
+            }
         }
+    }
+}
+
+/// What stands behind a comparison.
+fn terms(cql: &str) -> impl Iterator<Item = &str> {
+    let values = cql.split(" = ").skip(1);
+    values.map(|rest| rest.split(" AND ").next().unwrap_or_default())
+        .map(|rest| rest.split(" ALLOW ").next().unwrap_or_default())
+}
+
+/// A type that such a term may be of.
+fn class_of(term: &str) -> &'static str {
+    match term.bytes().next() {
+        Some(b'{') => "MapType(org.apache.cassandra.db.marshal.UTF8Type,org.apache.cassandra.db.marshal.Int32Type)",
+        Some(b'[') => "ListType(org.apache.cassandra.db.marshal.IntegerType)",
+        Some(b'(') => "TupleType(org.apache.cassandra.db.marshal.Int32Type,org.apache.cassandra.db.marshal.UTF8Type)",
+        Some(b'\'') => "TimestampType",
+        Some(b'0') => "BytesType",
+        Some(b'-' | b'1'..=b'9') => "DecimalType",
+        _ => "UUIDType",
     }
 }
 
@@ -91,6 +121,18 @@ fn sstable(path: &Path, corpus: &mut Corpus) {
     let letters = descriptor.version.to_string();
     let version = VERSIONS.iter().position(|v| v.0 == letters).unwrap() as u8;
     corpus.add("names", &[path.to_str().unwrap().as_bytes()]);
+
+    if path.ends_with("oa/wide_two/oa-1-big-Data.db") {
+        let mut components: Vec<_> = std::fs::read_dir(path.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| Descriptor::parse(path).is_ok_and(|(d, _)| d == *descriptor))
+            .collect();
+        components.sort();
+        for (i, component) in components.iter().enumerate() {
+            corpus.add("verified", &[&[i as u8], &std::fs::read(component).unwrap()]);
+        }
+    }
 
     let statistics = read(Component::Statistics);
     corpus.add("statistics", &[&[version], &statistics]);

@@ -4,10 +4,14 @@
 //! Many inputs are of several parts, each but the last with its length before it in two bytes; see [`part`].
 
 use cqlite_core::bytes::Cursor;
+use cqlite_core::ErrorKind;
 use cqlite_core::cql;
+use cqlite_core::cql::ast::Relation;
 use cqlite_core::io::{Mapped, Source};
 use cqlite_core::model::*;
 use cqlite_core::partitioner::{PartitionPosition, Partitioner, TokenRange, murmur3_128};
+use cqlite_core::query::{Plan, PlanOptions};
+use cqlite_core::read::TableReader;
 use cqlite_core::schema::parse_schema;
 use cqlite_core::schema::{ClusteringColumn, TableSchema};
 use cqlite_core::sstable::big::{IndexInfo, PrimaryIndex, PromotedIndex, Summary};
@@ -21,10 +25,12 @@ use cqlite_core::sstable::data::{
 };
 use cqlite_core::sstable::descriptor::{Component, Descriptor, SSTableId, TableName};
 use cqlite_core::sstable::index::Clusterings;
-use cqlite_core::sstable::{Version, transaction};
+use cqlite_core::sstable::verify::{Finding, VerifyOptions, verify};
+use cqlite_core::sstable::{OpenOptions, SSTable, Version, transaction};
 use cqlite_core::types::{CqlType, counter};
-use std::path::Path;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Every version that is read.
 pub const VERSIONS: [(&str, &str); 9] = [
@@ -430,6 +436,7 @@ pub fn values(input: &[u8]) {
     let mut out = Vec::new();
     show(&ty, a, &mut out);
     show(&ty, b, &mut out);
+    let _ = (ty.validate(a), ty.validate_cell(Some(a), Some(b)), ty.validate_cell(None, None));
     assert!(ty.compare(a, a).is_eq(), "a value that differs from itself");
     assert_eq!(ty.compare(a, b), ty.compare(b, a).reverse());
     if let Ok(json) = ty.to_json(a) {
@@ -449,6 +456,159 @@ pub fn values(input: &[u8]) {
             let _ = TokenRange::ALL.locate(&partitioner, a);
         }
     }
+}
+
+/// A type's class name, a term in CQL: what becomes of it is a value of the type, and shown as such.
+pub fn literals(input: &[u8]) {
+    let Some((name, rest)) = part(input) else {
+        return;
+    };
+    let Ok((ty, _)) = CqlType::parse_marshal(text(name)) else {
+        return;
+    };
+    let statement = format!("SELECT a FROM t WHERE a = {}", text(rest));
+    let Ok(select) = cql::parse_select(&statement) else {
+        return;
+    };
+    for relation in &select.relations {
+        let Relation::Column { value, .. } = relation else {
+            continue;
+        };
+        let Ok(literal) = value.to_literal() else {
+            continue;
+        };
+        match literal.to_bytes(&ty, 1_700_000_000_000) {
+            Ok(Some(bytes)) => {
+                if let Err(e) = ty.validate(&bytes) {
+                    panic!("{literal:?} becomes {bytes:x?}, and that is no {}: {e}", ty.cql_name());
+                }
+                let mut out = Vec::new();
+                show(&ty, &bytes, &mut out);
+            }
+            Ok(None) => {}
+            Err(e) => assert!(!e.to_string().is_empty()),
+        }
+    }
+}
+
+/// Golden tables that are queried.
+pub const QUERIED: [&str; 6] = [
+    "oa/literals",
+    "oa/all_types_clustering",
+    "oa/collections",
+    "oa/statics",
+    "da/wide_tombstones",
+    "nb/counters",
+];
+
+/// The tables that are queried, opened once.
+fn queried() -> &'static [TableReader] {
+    static TABLES: OnceLock<Vec<TableReader>> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden");
+        let open = |table: &str| {
+            let directory = golden.join(table);
+            let text = std::fs::read_to_string(directory.join("schema.cql")).unwrap();
+            let schema = parse_schema(&text, None).unwrap();
+            let name = table.split('/').nth(1).unwrap();
+            let mut sstables = Vec::new();
+            for entry in std::fs::read_dir(&directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_str().is_some_and(|p| p.ends_with("-Data.db")) {
+                    sstables.push(SSTable::open(&path, &OpenOptions::default()).unwrap());
+                }
+            }
+            let schema = schema.table("golden", name).unwrap().clone();
+            TableReader::open(schema, sstables).unwrap()
+        };
+        QUERIED.into_iter().map(open).collect()
+    })
+}
+
+/// Which table, and a SELECT of it.
+pub fn query(input: &[u8]) {
+    let Some((&table, statement)) = input.split_first() else {
+        return;
+    };
+    let Ok(select) = cql::parse_select(text(statement)) else {
+        return;
+    };
+    let reader = &queried()[table as usize % QUERIED.len()];
+    let options = PlanOptions {
+        indexes: &[],
+        now: 1_700_000_000,
+    };
+    let plan = match Plan::new(&select, reader.schema(), reader.partitioner(), &options) {
+        Ok(plan) => plan,
+        Err(e) => {
+            assert!(e.kind() != ErrorKind::Internal, "{e}");
+            return;
+        }
+    };
+    let mut rows = plan.execute(reader);
+    let mut out = Vec::new();
+    for _ in 0..2000 {
+        match rows.advance() {
+            Ok(true) => {
+                out.clear();
+                let row = rows.row();
+                let _ = row.write_json(&mut out);
+                for (i, column) in row.columns().iter().enumerate() {
+                    if let Some(value) = row.value(i) {
+                        show(&column.ty, value, &mut out);
+                    }
+                }
+            }
+            Ok(false) => break,
+            Err(e) => {
+                assert!(e.kind() != ErrorKind::Internal, "{e}");
+                break;
+            }
+        }
+    }
+}
+
+/// A byte that says which component of an SSTable, and that component: Digest.crc32, TOC.txt and all others, beside good
+/// ones, are verified.
+pub fn verified(input: &[u8]) {
+    let Some((&which, bytes)) = input.split_first() else {
+        return;
+    };
+    static GOOD: OnceLock<(Descriptor, Vec<(PathBuf, Vec<u8>)>)> = OnceLock::new();
+    let (descriptor, files) = GOOD.get_or_init(|| {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden/oa/wide_two");
+        let directory = std::env::temp_dir().join(format!("cqlite-fuzz-verify-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(golden).unwrap() {
+            let path = entry.unwrap().path();
+            if Descriptor::parse(&path).is_ok_and(|(d, _)| d.id == SSTableId::Sequence(1)) {
+                let bytes = std::fs::read(&path).unwrap();
+                let path = directory.join(path.file_name().unwrap());
+                std::fs::write(&path, &bytes).unwrap();
+                files.push((path, bytes));
+            }
+        }
+        files.sort();
+        let (descriptor, _) = Descriptor::parse(&files[0].0).unwrap();
+        (descriptor, files)
+    });
+    let (path, good) = &files[which as usize % files.len()];
+    std::fs::write(path, bytes).unwrap();
+    let mut told = 0;
+    let report = verify(
+        descriptor,
+        &VerifyOptions::default(),
+        &mut |finding| {
+            if let Finding::Fault(e) = finding {
+                assert!(e.kind() != ErrorKind::Internal && e.location().file.is_some(), "{e}");
+                told += 1;
+            }
+        },
+        &mut |_, _| ControlFlow::Continue(()),
+    );
+    assert_eq!(report.faults, told);
+    std::fs::write(path, good).unwrap();
 }
 
 /// Two counter contexts.

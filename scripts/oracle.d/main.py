@@ -197,7 +197,8 @@ def judge_tables(version, seed, numbers, judge):
                 judge.metadata(label, tools, path)
             if "verify" in judge.checks:
                 judge.verify(label, path)
-        if "query" in judge.checks:
+        # Of a table in which nothing was written there are no files to read.
+        if "query" in judge.checks and data:
             with open(os.path.join(out, "answers.jsonl"), "w", encoding="utf-8") as f:
                 for q in map(t.text, selects.all(QUERIES)):
                     answer = node.ask(do="cql", q=q, now=READ_NOW)

@@ -152,7 +152,13 @@ impl Entry {
     fn fill(&mut self, now: i64) -> Result<()> {
         let descriptor = &self.descriptor;
         let version = descriptor.version;
-        let file = Mapped::open(&descriptor.path(&Component::Statistics))?;
+        let path = descriptor.path(&Component::Statistics);
+        let file = Mapped::open(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Error::not_found("the file is missing")
+                .advise("restore it: without it the data cannot be read")
+                .in_file(&path),
+            _ => e,
+        })?;
         let statistics = Statistics::parse(&file, version)?;
         if let Some(stats) = statistics.stats {
             let sizes = stats.partition_size.counts.iter();

@@ -7,7 +7,7 @@ pub mod query;
 mod verify;
 
 use crate::args::Verb;
-use crate::failure::Failure;
+use crate::failure::{Failure, tell};
 use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
 use cqlite_core::{Error, Result};
 use std::path::Path;
@@ -66,10 +66,10 @@ fn open(descriptor: &Descriptor) -> Result<Arc<SSTable>, Failure> {
     let sstable = SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default())?;
     let missing: Vec<&str> = sstable.missing().iter().map(|c| c.name()).collect();
     if !missing.is_empty() {
-        eprintln!(
-            "cqlite: {descriptor}: going on without {}",
+        tell(format_args!(
+            "{descriptor}: going on without {}",
             missing.join(", ")
-        );
+        ));
     }
     Ok(sstable)
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Format, QueryArgs};
 use crate::cmd::{now, open};
-use crate::failure::Failure;
+use crate::failure::{Failure, tell};
 use crate::output::Out;
 use crate::output::csv::Csv;
 use crate::output::json::{JsonArray, JsonLines};
@@ -70,7 +70,13 @@ impl Cells for JsonRow<'_> {
 
 /// Runs the statement and prints its rows.
 pub fn run(args: &QueryArgs) -> Result<(), Failure> {
-    let select = parse_select(&args.cql)?;
+    let select = parse_select(&args.cql).map_err(|e| match args.path.to_str() {
+        Some(path) if parse_select(path).is_ok() => {
+            Error::invalid("the statement stands where the path belongs")
+                .advise("cqlite query PATH \"SELECT ...\"")
+        }
+        _ => e,
+    })?;
     let now = now(args.now);
     let (reader, found) = open_table(&args.path, args.schema.as_deref(), &select, now)?;
     let options = PlanOptions {
@@ -143,7 +149,7 @@ fn writer(format: Option<Format>, is_json: bool) -> Result<Box<dyn RowWriter>> {
         Format::Csv => Box::new(Csv::default()),
         Format::Arrow | Format::Parquet => {
             return Err(Error::unsupported(format!(
-                "the format {}",
+                "rows cannot be written in the format {} yet",
                 if format == Format::Arrow {
                     "arrow"
                 } else {
@@ -170,10 +176,10 @@ fn open_table(
     };
     let descriptors = table.readable()?;
     if descriptors.is_empty() {
-        eprintln!(
-            "cqlite: {}: no SSTable; data that Cassandra has not flushed is in its commit log only",
+        tell(format_args!(
+            "{}: no SSTable; data that Cassandra has not flushed is in its commit log only",
             table.directory.display()
-        );
+        ));
     }
     let sstables = descriptors
         .iter()

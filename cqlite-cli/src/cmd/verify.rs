@@ -4,7 +4,7 @@
 
 use crate::args::{VerifyArgs, VerifyToolArgs};
 use crate::cmd::tables_with_indexes;
-use crate::failure::Failure;
+use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::sstable::verify::{Finding, Report, VerifyOptions, verify};
 use cqlite_core::sstable::{Descriptor, TableDirectory, directory};
@@ -133,7 +133,7 @@ impl Printer {
             descriptor,
             &self.options,
             &mut |finding| match finding {
-                Finding::Note(e) => progress.interrupt(|| eprintln!("cqlite: {e}")),
+                Finding::Note(e) => progress.interrupt(|| tell(&e)),
                 Finding::Fault(e) => {
                     faults.add(&e, &mut out.text);
                     if failed.borrow().is_none() {

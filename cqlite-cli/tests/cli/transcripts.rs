@@ -43,6 +43,30 @@ fn bad_arguments_are_told_with_what_to_type() {
             "cqlite: oa/deletions/schema.cql: its name is not one of an SSTable's file \
              (names look like `oa-1-big-Data.db` or `da-1-bti-Data.db`)\n",
         ),
+        (
+            &["query", "SELECT * FROM deletions", "oa/deletions"],
+            "cqlite: the statement stands where the path belongs (cqlite query PATH \"SELECT ...\")\n",
+        ),
+        (
+            &[
+                "query",
+                "oa/deletions",
+                "SELECT * FROM deletions",
+                "--schema",
+                "none.cql",
+            ],
+            "cqlite: none.cql: there is no such file or directory\n",
+        ),
+        (
+            &[
+                "query",
+                "oa/deletions",
+                "SELECT * FROM deletions",
+                "--schema",
+                "/dev/null",
+            ],
+            "cqlite: /dev/null: the schema has no table `deletions` (it is to hold a CREATE TABLE statement)\n",
+        ),
     ] {
         assert_eq!(run(args), says(2, err));
     }
@@ -253,6 +277,19 @@ fn a_closed_pipe_is_no_error() {
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{args:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_need_read_standard_error() {
+    let dir = without("oa/deletions", &["Summary.db", "Filter.db", "Digest.crc32"]);
+    for verb in ["dump", "metadata", "verify"] {
+        let mut command = cqlite();
+        let command = command.arg(verb).arg(dir.path()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{verb}");
     }
 }
 

@@ -223,7 +223,13 @@ impl Parser<'_> {
         let text = self.text_of(token);
         self.is_symbol_nth(close, ")")
             && match token.kind {
-                Kind::Symbol => matches!(text, "(" | "[" | "{" | "?" | ":"),
+                // Behind a key of a map that is a tuple, `:` is none of a bind marker's.
+                Kind::Symbol if text == ":" => {
+                    self.is_name_nth(close + 2)
+                        && !self.is_symbol_nth(close + 3, "(")
+                        && !self.is_symbol_nth(close + 3, ".")
+                }
+                Kind::Symbol => matches!(text, "(" | "[" | "{" | "?"),
                 Kind::Word => {
                     let values = ["null", "true", "false", "nan", "infinity", "token"];
                     let is_value = values.iter().any(|v| text.eq_ignore_ascii_case(v));

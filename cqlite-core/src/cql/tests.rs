@@ -288,7 +288,7 @@ fn selectors_are_shown_as_cassandra_names_their_columns() {
         ("count(*)", "count"),
         ("WriteTime(\"A b\")", "writetime(A b)"),
         ("cast(v AS INT)", "cast(v as int)"),
-        ("m['it''s']", "m['it''s']"),
+        ("m['it''s']", "m['it's']"),
         ("m[1..]", "m[1..]"),
         ("u.f", "u.f"),
         ("ks.f(a, 0xCAFE)", "ks.f(a, 0xcafe)"),
@@ -531,6 +531,23 @@ fn constants_of_every_form() {
     ] {
         assert_eq!(literal(duration), Duration(duration.into()));
     }
+}
+
+#[test]
+fn keys_of_maps_that_are_tuples_are_no_type_hints() {
+    let one = || Literal::Integer("1".into());
+    for (text, key) in [
+        ("{(null): 1}", Literal::Null),
+        ("{('x'): 1}", Literal::Text("x".into())),
+        ("{(true): 1}", Literal::Boolean(true)),
+    ] {
+        let map = Literal::Map(vec![(Literal::Tuple(vec![key]), one())]);
+        assert_eq!(literal(text), map, "{text}");
+    }
+    let called = literal("{('x'): now()}");
+    assert!(matches!(called, Literal::Map(_)), "{called:?}");
+    assert!(matches!(term("('x') :bound"), Expr::TypeHint { .. }));
+    assert!(matches!(term("(int) :bound"), Expr::TypeHint { .. }));
 }
 
 #[test]

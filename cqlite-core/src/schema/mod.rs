@@ -235,7 +235,7 @@ impl Schema {
         }
         let error = Error::not_found(format!("the schema has no table `{asked}`"));
         Err(match names.is_empty() {
-            true => error,
+            true => error.advise("it is to hold a CREATE TABLE statement"),
             false => error.advise(format!("it has {}", names.join(", "))),
         })
     }

@@ -107,6 +107,14 @@ impl Component {
     /// Its part of the file name.
     pub fn name(&self) -> &str {
         match self {
+            Component::Custom(name) => name,
+            known => known.known_name().unwrap_or_default(),
+        }
+    }
+
+    /// As [`Component::name`], unless it is of no known kind.
+    pub(crate) fn known_name(&self) -> Option<&'static str> {
+        Some(match self {
             Component::Data => "Data.db",
             Component::Index => "Index.db",
             Component::Summary => "Summary.db",
@@ -118,8 +126,8 @@ impl Component {
             Component::Crc => "CRC.db",
             Component::Digest => "Digest.crc32",
             Component::Toc => "TOC.txt",
-            Component::Custom(name) => name,
-        }
+            Component::Custom(_) => return None,
+        })
     }
 
     /// The component of a name.

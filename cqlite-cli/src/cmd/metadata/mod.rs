@@ -9,7 +9,7 @@ mod text;
 
 use super::{now, open, sstables};
 use crate::args::MetadataArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::io::Mapped;
 use cqlite_core::partitioner::Partitioner;
@@ -188,7 +188,9 @@ fn summary_key_range(descriptor: &Descriptor) -> Result<Option<(Vec<u8>, Vec<u8>
             summary.last_key().to_vec(),
         )));
     }
-    eprintln!("cqlite: {descriptor}: no Summary.db, so the first and last key are not known");
+    tell(format_args!(
+        "{descriptor}: no Summary.db, so the first and last key are not known"
+    ));
     Ok(None)
 }
 
@@ -201,6 +203,6 @@ fn warn_of_time_zone(args: &MetadataArgs) {
         && !args.json
         && !UTC.contains(&zone.trim_start_matches(':'))
     {
-        eprintln!("cqlite: dates are in UTC, not in {zone}");
+        tell(format_args!("dates are in UTC, not in {zone}"));
     }
 }

@@ -147,7 +147,8 @@ fn display_literal(f: &mut fmt::Formatter<'_>, literal: &Literal) -> fmt::Result
         Literal::Infinity { negative } => {
             f.write_str(if *negative { "-Infinity" } else { "Infinity" })
         }
-        Literal::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+        // Quotes inside are not doubled (`Constants.Literal.getText`).
+        Literal::Text(text) => write!(f, "'{text}'"),
         Literal::Boolean(value) => write!(f, "{value}"),
         Literal::Uuid(bytes) => {
             for (i, byte) in bytes.iter().enumerate() {

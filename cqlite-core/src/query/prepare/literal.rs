@@ -26,6 +26,20 @@ impl Preparer<'_> {
             .collect()
     }
 
+    /// Elements of the type that is wanted of them, or else of the first whose type is known; and that type, frozen.
+    fn of_one_type(
+        &mut self,
+        expr: &Expr,
+        elements: &[Expr],
+        wanted: Option<&CqlType>,
+    ) -> Result<(CqlType, Vec<Selected>)> {
+        let found = self.first_type(elements);
+        let ty = wanted.or(found.as_ref()).cloned();
+        let elements = self.elements(elements, |_| ty.as_ref())?;
+        let ty = ty.ok_or_else(|| unknown_type(expr))?.freeze();
+        Ok((ty, elements))
+    }
+
     /// A tuple, or an expression in parentheses, of which Cassandra wants to know the type beforehand.
     pub(super) fn tuple(
         &mut self,
@@ -63,11 +77,8 @@ impl Preparer<'_> {
             }
             _ => None,
         };
-        let found = self.first_type(elements);
-        let element = wanted.or(found.as_ref()).cloned();
-        let elements = self.elements(elements, |_| element.as_ref())?;
+        let (element, elements) = self.of_one_type(expr, elements, wanted)?;
         let name = format!("[{}]", names_of(&elements));
-        let element = element.ok_or_else(|| unknown_type(expr))?.freeze();
         if let Some(CqlType::Vector { dimension, .. }) = expected {
             if *dimension as usize != elements.len() {
                 return Err(Error::invalid(format!(
@@ -104,10 +115,7 @@ impl Preparer<'_> {
             Some(CqlType::Set { element, .. }) => Some(&**element),
             _ => None,
         };
-        let found = self.first_type(elements);
-        let element = wanted.or(found.as_ref()).cloned();
-        let elements = self.elements(elements, |_| element.as_ref())?;
-        let element = element.ok_or_else(|| unknown_type(expr))?.freeze();
+        let (element, elements) = self.of_one_type(expr, elements, wanted)?;
         Ok(Selected {
             name: format!("{{{}}}", names_of(&elements)),
             ty: CqlType::Set {

@@ -167,20 +167,9 @@ fn check_listed(
     }
 }
 
+/// What a component that is not listed, or not there, is told under.
 fn file_name(component: &Component) -> &'static str {
-    match component {
-        Component::Data => "Data.db",
-        Component::Index => "Index.db",
-        Component::Summary => "Summary.db",
-        Component::Partitions => "Partitions.db",
-        Component::Rows => "Rows.db",
-        Component::Filter => "Filter.db",
-        Component::Statistics => STATISTICS,
-        Component::CompressionInfo => COMPRESSION_INFO,
-        Component::Crc => "CRC.db",
-        Component::Digest => "Digest.crc32",
-        Component::Toc | Component::Custom(_) => "TOC.txt",
-    }
+    component.known_name().unwrap_or("TOC.txt")
 }
 
 struct Opener<'o, 'f> {
