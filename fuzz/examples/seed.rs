@@ -94,16 +94,21 @@ fn answers(text: &str, table: Option<u8>, corpus: &mut Corpus) {
 /// What stands behind a comparison.
 fn terms(cql: &str) -> impl Iterator<Item = &str> {
     let values = cql.split(" = ").skip(1);
-    values.map(|rest| rest.split(" AND ").next().unwrap_or_default())
+    values
+        .map(|rest| rest.split(" AND ").next().unwrap_or_default())
         .map(|rest| rest.split(" ALLOW ").next().unwrap_or_default())
 }
 
 /// A type that such a term may be of.
 fn class_of(term: &str) -> &'static str {
     match term.bytes().next() {
-        Some(b'{') => "MapType(org.apache.cassandra.db.marshal.UTF8Type,org.apache.cassandra.db.marshal.Int32Type)",
+        Some(b'{') => {
+            "MapType(org.apache.cassandra.db.marshal.UTF8Type,org.apache.cassandra.db.marshal.Int32Type)"
+        }
         Some(b'[') => "ListType(org.apache.cassandra.db.marshal.IntegerType)",
-        Some(b'(') => "TupleType(org.apache.cassandra.db.marshal.Int32Type,org.apache.cassandra.db.marshal.UTF8Type)",
+        Some(b'(') => {
+            "TupleType(org.apache.cassandra.db.marshal.Int32Type,org.apache.cassandra.db.marshal.UTF8Type)"
+        }
         Some(b'\'') => "TimestampType",
         Some(b'0') => "BytesType",
         Some(b'-' | b'1'..=b'9') => "DecimalType",
@@ -130,7 +135,10 @@ fn sstable(path: &Path, corpus: &mut Corpus) {
             .collect();
         components.sort();
         for (i, component) in components.iter().enumerate() {
-            corpus.add("verified", &[&[i as u8], &std::fs::read(component).unwrap()]);
+            corpus.add(
+                "verified",
+                &[&[i as u8], &std::fs::read(component).unwrap()],
+            );
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Many inputs are of several parts, each but the last with its length before it in two bytes; see [`part`].
 
-use cqlite_core::bytes::Cursor;
 use cqlite_core::ErrorKind;
+use cqlite_core::bytes::Cursor;
 use cqlite_core::cql;
 use cqlite_core::cql::ast::Relation;
 use cqlite_core::io::{Mapped, Source};
@@ -436,7 +436,11 @@ pub fn values(input: &[u8]) {
     let mut out = Vec::new();
     show(&ty, a, &mut out);
     show(&ty, b, &mut out);
-    let _ = (ty.validate(a), ty.validate_cell(Some(a), Some(b)), ty.validate_cell(None, None));
+    let _ = (
+        ty.validate(a),
+        ty.validate_cell(Some(a), Some(b)),
+        ty.validate_cell(None, None),
+    );
     assert!(ty.compare(a, a).is_eq(), "a value that differs from itself");
     assert_eq!(ty.compare(a, b), ty.compare(b, a).reverse());
     if let Ok(json) = ty.to_json(a) {
@@ -480,7 +484,10 @@ pub fn literals(input: &[u8]) {
         match literal.to_bytes(&ty, 1_700_000_000_000) {
             Ok(Some(bytes)) => {
                 if let Err(e) = ty.validate(&bytes) {
-                    panic!("{literal:?} becomes {bytes:x?}, and that is no {}: {e}", ty.cql_name());
+                    panic!(
+                        "{literal:?} becomes {bytes:x?}, and that is no {}: {e}",
+                        ty.cql_name()
+                    );
                 }
                 let mut out = Vec::new();
                 show(&ty, &bytes, &mut out);
@@ -577,7 +584,8 @@ pub fn verified(input: &[u8]) {
     static GOOD: OnceLock<(Descriptor, Vec<(PathBuf, Vec<u8>)>)> = OnceLock::new();
     let (descriptor, files) = GOOD.get_or_init(|| {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden/oa/wide_two");
-        let directory = std::env::temp_dir().join(format!("cqlite-fuzz-verify-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("cqlite-fuzz-verify-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let mut files = Vec::new();
         for entry in std::fs::read_dir(golden).unwrap() {
@@ -601,7 +609,10 @@ pub fn verified(input: &[u8]) {
         &VerifyOptions::default(),
         &mut |finding| {
             if let Finding::Fault(e) = finding {
-                assert!(e.kind() != ErrorKind::Internal && e.location().file.is_some(), "{e}");
+                assert!(
+                    e.kind() != ErrorKind::Internal && e.location().file.is_some(),
+                    "{e}"
+                );
                 told += 1;
             }
         },
