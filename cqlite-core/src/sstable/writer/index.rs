@@ -4,6 +4,7 @@
 //! `...format.bti.BtiFormatPartitionWriter`.
 
 use super::big::BigIndex;
+use super::bti::BtiIndex;
 use crate::Result;
 use crate::model::{BoundKind, ClusteringRef, DeletionTime};
 use crate::partitioner::DecoratedKey;
@@ -30,7 +31,6 @@ pub(super) struct Block<'a> {
     /// the partition.
     pub end: u64,
     /// Deletion of the range tombstone that is open at its start; live if none is.
-    #[expect(dead_code, reason = "for the row index of BTI")]
     pub open_at_start: DeletionTime,
     /// Deletion of the range tombstone that is open at its end; live if none is.
     pub open_at_end: DeletionTime,
@@ -48,7 +48,6 @@ pub(super) struct PartitionEnd<'a> {
     /// Its deletion.
     pub deletion: DeletionTime,
     /// Offset, from the partition's start, of the byte that ends it.
-    #[expect(dead_code, reason = "for the row index of BTI")]
     pub body_end: u64,
 }
 
@@ -56,6 +55,8 @@ pub(super) struct PartitionEnd<'a> {
 pub(super) enum Index {
     /// Index.db and Summary.db.
     Big(BigIndex),
+    /// Partitions.db and Rows.db.
+    Bti(BtiIndex),
 }
 
 impl Index {
@@ -63,6 +64,7 @@ impl Index {
     pub fn block(&mut self, block: &Block<'_>) -> Result<()> {
         match self {
             Index::Big(index) => index.block(block),
+            Index::Bti(index) => index.block(block),
         }
     }
 
@@ -70,6 +72,7 @@ impl Index {
     pub fn end(&mut self, partition: &PartitionEnd<'_>) -> Result<()> {
         match self {
             Index::Big(index) => index.end(partition),
+            Index::Bti(index) => index.end(partition),
         }
     }
 
@@ -78,6 +81,7 @@ impl Index {
     pub fn finish(self, first: &[u8], last: &[u8]) -> Result<u64> {
         match self {
             Index::Big(index) => index.finish(first, last),
+            Index::Bti(index) => index.finish(first, last),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! neither Cassandra nor this library takes half of an SSTable for one.
 
 mod big;
+mod bti;
 mod chunks;
 mod columns;
 mod encode;
@@ -23,6 +24,7 @@ mod tests;
 pub use options::{CompressionOptions, WriteOptions};
 
 use self::big::BigIndex;
+use self::bti::BtiIndex;
 use self::chunks::DataSink;
 use self::columns::ColumnMapping;
 use self::encode::Encoder;
@@ -232,11 +234,11 @@ impl SSTableWriter {
                 encoder.clustering_fixed(),
                 options.min_index_interval,
             )?),
-            Format::Bti => {
-                return Err(Error::unsupported(
-                    "SSTables of version `da` are not written",
-                ));
-            }
+            Format::Bti => Index::Bti(BtiIndex::create(
+                &descriptor,
+                options.partitioner.clone(),
+                &own_columns.clustering,
+            )?),
         };
         Ok(SSTableWriter {
             partition: Partition {

@@ -2,7 +2,7 @@
 //!
 //! Authority: `o.a.c.io.util.PageAware`.
 
-use std::io::{self, Write};
+use crate::Result;
 
 /// Length of a page in bytes; pages are aligned to the start of the file.
 pub const PAGE_BYTES: u32 = 4096;
@@ -38,17 +38,23 @@ impl Pages {
     }
 
     /// Hands the bytes on once they are many.
+    ///
+    /// # Errors
+    /// Those of `take`.
     #[inline(always)]
-    pub fn spill(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub fn spill(&mut self, take: impl FnOnce(&[u8]) -> Result<()>) -> Result<()> {
         match self.bytes.len() {
             0..SPILL_BYTES => Ok(()),
-            _ => self.flush(out),
+            _ => self.flush(take),
         }
     }
 
     /// Hands all bytes on.
-    pub fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(&self.bytes)?;
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub fn flush(&mut self, take: impl FnOnce(&[u8]) -> Result<()>) -> Result<()> {
+        take(&self.bytes)?;
         self.start = self.position();
         self.bytes.clear();
         Ok(())

@@ -46,8 +46,6 @@ pub struct PartitionsBuilder {
     trie: TrieBuilder<Entry>,
     pages: Pages,
     count: u64,
-    first_key: Vec<u8>,
-    last_key: Vec<u8>,
     /// The last key in its byte-comparable form, and what it leads to.
     last: Vec<u8>,
     last_entry: Entry,
@@ -64,8 +62,6 @@ impl PartitionsBuilder {
             trie: TrieBuilder::default(),
             pages: Pages::default(),
             count: 0,
-            first_key: Vec::new(),
-            last_key: Vec::new(),
             last: Vec::new(),
             last_entry: Entry {
                 position: 0,
@@ -84,16 +80,12 @@ impl PartitionsBuilder {
     pub fn add(&mut self, key: &DecoratedKey<'_>, target: Target) -> Result<()> {
         self.next.clear();
         self.partitioner.write_comparable(key, &mut self.next);
-        if self.count == 0 {
-            self.first_key.extend_from_slice(key.key);
-        } else {
+        if self.count > 0 {
             let prefix = common_prefix(&self.last, &self.next) + 1;
             self.add_last(prefix)?;
             self.last_prefix = prefix;
         }
         std::mem::swap(&mut self.last, &mut self.next);
-        self.last_key.clear();
-        self.last_key.extend_from_slice(key.key);
         self.last_entry = Entry {
             position: match target {
                 Target::Data(position) => !(position as i64),
@@ -113,19 +105,19 @@ impl PartitionsBuilder {
             .add(&self.last[..len], self.last_entry, &mut self.pages)
     }
 
-    /// Writes what is left of the trie, and the footer.
+    /// Writes what is left of the trie, and the footer with the raw keys of the first and the last partition.
     ///
     /// # Errors
-    /// `InvalidInput` for a first or last key of more than 65,535 bytes.
-    pub fn finish(&mut self) -> Result<()> {
+    /// `InvalidInput` for a key of more than 65,535 bytes.
+    pub fn finish(&mut self, first: &[u8], last: &[u8]) -> Result<()> {
         if self.count > 0 {
             self.add_last(0)?;
         }
         let root = self.trie.finish(&mut self.pages);
         let position = self.pages.position();
         let out = &mut self.pages.bytes;
-        out.put_short_bytes(&self.first_key)?;
-        out.put_short_bytes(&self.last_key)?;
+        out.put_short_bytes(first)?;
+        out.put_short_bytes(last)?;
         out.put_u64(position);
         out.put_u64(self.count);
         out.put_u64(root);

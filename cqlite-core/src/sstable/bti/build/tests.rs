@@ -105,7 +105,8 @@ fn cassandras_indexes_are_written_again() {
             let key = sstable.partitioner().decorate(scan.partition().key);
             partitions_out.add(&key, target).unwrap();
         }
-        partitions_out.finish().unwrap();
+        let (first, last) = (partitions.first_key(), partitions.last_key());
+        partitions_out.finish(first, last).unwrap();
         let descriptor: &Descriptor = sstable.descriptor();
         let expected = |component| fs::read(descriptor.path(&component)).unwrap();
         let same = partitions_out.pages().bytes == expected(Component::Partitions);
