@@ -171,6 +171,66 @@ impl std::fmt::Debug for Mapped {
     }
 }
 
+/// A file of our own whose bytes are changed in place through a map, before anybody else reads it.
+pub struct MappedMut {
+    path: PathBuf,
+    file: File,
+    map: memmap2::MmapMut,
+}
+
+impl MappedMut {
+    /// Maps all of a file that is open for reading and writing. Every byte must have been written already: storing to one
+    /// that the disk has no room for ends the process.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn new(path: &Path, file: File) -> Result<Self> {
+        let map = map_mut(&file).map_err(|e| Error::io(path, e))?;
+        Ok(MappedMut {
+            path: path.to_owned(),
+            file,
+            map,
+        })
+    }
+
+    /// Brings what was changed to the disk.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sync(self) -> Result<()> {
+        let io = |e| Error::io(&self.path, e);
+        self.map.flush().map_err(io)?;
+        self.file.sync_all().map_err(io)
+    }
+}
+
+impl Deref for MappedMut {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl std::ops::DerefMut for MappedMut {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+}
+
+impl std::fmt::Debug for MappedMut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.path.display(), self.map.len())
+    }
+}
+
+#[allow(unsafe_code)]
+fn map_mut(file: &File) -> std::io::Result<memmap2::MmapMut> {
+    // SAFETY: the file is new and not yet announced as part of an SSTable, so nobody else changes or truncates it.
+    unsafe { memmap2::MmapMut::map_mut(file) }
+}
+
 #[allow(unsafe_code)]
 fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
     // SAFETY: the map is only read, and SSTable components are never changed in place; see the head of this file for

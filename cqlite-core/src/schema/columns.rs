@@ -145,10 +145,13 @@ fn starts_in_ascii(name: &str) -> bool {
 /// Authority: `ColumnMetadata.comparisonOrder`, whose unsigned shift takes the flipped sign bit of
 /// `ColumnIdentifier.prefixComparison` for the highest bit of a number.
 pub fn compare_column_names(a: &str, b: &str) -> Ordering {
-    let first = |name: &str| name.bytes().next().unwrap_or(0) as i8;
-    first(a)
-        .cmp(&first(b))
-        .then_with(|| a.as_bytes().cmp(b.as_bytes()))
+    compare_raw_column_names(a.as_bytes(), b.as_bytes())
+}
+
+/// The same of names as a header holds them.
+pub(crate) fn compare_raw_column_names(a: &[u8], b: &[u8]) -> Ordering {
+    let first = |name: &[u8]| name.first().copied().unwrap_or(0) as i8;
+    first(a).cmp(&first(b)).then_with(|| a.cmp(b))
 }
 
 fn refs(kind: ColumnKind, columns: &[Column]) -> impl Iterator<Item = ColumnRef<'_>> {

@@ -15,6 +15,7 @@ mod user_types;
 mod tests;
 
 pub use check::{HeaderMapping, MappedColumn};
+pub(crate) use columns::compare_raw_column_names;
 pub use columns::{ColumnKind, ColumnRef, compare_column_names};
 pub use ddl::parse_schema;
 pub use describe::describe;

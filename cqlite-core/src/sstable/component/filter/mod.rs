@@ -6,6 +6,12 @@
 //!
 //! Authority: `o.a.c.utils.{BloomFilter,BloomFilterSerializer,obs.OffHeapBitSet}`.
 
+mod build;
+mod sizing;
+
+pub use build::FilterBuilder;
+pub use sizing::{FP_CHANCE_MIN, FilterSize};
+
 use crate::bytes::{Cursor, DecodeError};
 use crate::{Error, Result};
 
@@ -20,9 +26,7 @@ const HASH_COUNT_MAX: u32 = 21;
 pub struct BloomFilter<B> {
     bytes: B,
     hash_count: u32,
-    word_count: u64,
-    /// 2^64 / `word_count`, rounded down.
-    reciprocal: u64,
+    bits: Bits,
     /// Flips the order of the bytes in a word where words are big-endian.
     byte_flip: usize,
 }
@@ -41,8 +45,7 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
         Ok(BloomFilter {
             bytes,
             hash_count,
-            word_count,
-            reciprocal: u64::MAX / word_count,
+            bits: Bits::new(word_count),
             byte_flip: if old_format { 7 } else { 0 },
         })
     }
@@ -53,7 +56,7 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
         let (increment, mut base) = hash;
         let bits = self.bytes.as_ref().get(HEADER_BYTES..).unwrap_or_default();
         for _ in 0..self.hash_count {
-            let bit = self.bit(base as i64);
+            let bit = self.bits.bit(base as i64);
             let byte = (bit >> 3) as usize ^ self.byte_flip;
             if bits
                 .get(byte)
@@ -75,7 +78,25 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
     pub fn bit_count(&self) -> u64 {
         match self.hash_count {
             0 => 0,
-            _ => self.word_count * 64,
+            _ => self.bits.word_count * 64,
+        }
+    }
+}
+
+/// The bits of a filter, by which hashes are divided.
+#[derive(Debug, Clone, Copy)]
+struct Bits {
+    word_count: u64,
+    /// 2^64 / `word_count`, rounded down.
+    reciprocal: u64,
+}
+
+impl Bits {
+    /// Those of `word_count` words, of which there is one at least.
+    fn new(word_count: u64) -> Self {
+        Bits {
+            word_count,
+            reciprocal: u64::MAX / word_count,
         }
     }
 
@@ -162,16 +183,10 @@ mod tests {
         #[test]
         fn remainders_are_javas(base: i64, word_count in 1..=u32::MAX >> 1) {
             for word_count in [word_count, 1, 2, u32::MAX >> 1] {
-                let filter = BloomFilter {
-                    bytes: Vec::new(),
-                    hash_count: 1,
-                    word_count: word_count as u64,
-                    reciprocal: u64::MAX / word_count as u64,
-                    byte_flip: 0,
-                };
+                let bits = Bits::new(word_count.into());
                 for base in [base, i64::MIN, i64::MAX, -1, 0] {
                     let java = (base % (word_count as i64 * 64)).unsigned_abs();
-                    prop_assert_eq!(filter.bit(base), java);
+                    prop_assert_eq!(bits.bit(base), java);
                 }
             }
         }

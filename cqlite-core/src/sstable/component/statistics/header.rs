@@ -1,0 +1,215 @@
+//! The bases of delta encoding, and the header of what several SSTables are merged into.
+//!
+//! Authority: `o.a.c.db.rows.EncodingStats`, `o.a.c.db.SerializationHeader.make`.
+
+use super::{DELETION_TIME_EPOCH, SerializationHeader, Stats, TIMESTAMP_EPOCH};
+use crate::Result;
+use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef};
+use crate::schema::compare_raw_column_names;
+use crate::types::CqlType;
+use std::collections::BTreeMap;
+
+/// What timestamps, local deletion times and TTLs are stored relative to. Where nothing has one, the base is the epoch
+/// that bases themselves are stored relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncodingStats {
+    /// Smallest write timestamp.
+    pub min_timestamp: i64,
+    /// Smallest local deletion time, in seconds since 1970.
+    pub min_local_deletion_time: i64,
+    /// Smallest TTL of what has one, in seconds; 0 if nothing has.
+    pub min_ttl: i32,
+}
+
+impl Default for EncodingStats {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl EncodingStats {
+    /// Those of nothing.
+    pub const NONE: EncodingStats = EncodingStats {
+        min_timestamp: TIMESTAMP_EPOCH,
+        min_local_deletion_time: DELETION_TIME_EPOCH as i64,
+        min_ttl: 0,
+    };
+
+    /// Bases that suit both. One that is the epoch counts as that of nothing.
+    pub fn merge(self, other: EncodingStats) -> EncodingStats {
+        fn least<T: Ord>(none: T, a: T, b: T) -> T {
+            match (a == none, b == none) {
+                (true, _) => b,
+                (_, true) => a,
+                _ => a.min(b),
+            }
+        }
+        let none = Self::NONE;
+        EncodingStats {
+            min_timestamp: least(none.min_timestamp, self.min_timestamp, other.min_timestamp),
+            min_local_deletion_time: least(
+                none.min_local_deletion_time,
+                self.min_local_deletion_time,
+                other.min_local_deletion_time,
+            ),
+            min_ttl: least(none.min_ttl, self.min_ttl, other.min_ttl),
+        }
+    }
+}
+
+/// Collects the bases from rows and deletions (`EncodingStats.Collector`).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EncodingStatsCollector {
+    min_timestamp: Option<i64>,
+    min_local_deletion_time: Option<i64>,
+    min_ttl: Option<i32>,
+}
+
+fn lower<T: Ord + Copy>(least: &mut Option<T>, value: T) {
+    *least = Some(least.map_or(value, |l| l.min(value)));
+}
+
+impl EncodingStatsCollector {
+    fn timestamp(&mut self, timestamp: i64) {
+        lower(&mut self.min_timestamp, timestamp);
+    }
+
+    fn local_deletion_time(&mut self, seconds: i64) {
+        lower(&mut self.min_local_deletion_time, seconds);
+    }
+
+    fn ttl(&mut self, ttl: i32) {
+        lower(&mut self.min_ttl, ttl);
+    }
+
+    fn input(&mut self, stats: &Stats) {
+        self.timestamp(stats.min_timestamp);
+        self.local_deletion_time(stats.min_local_deletion_time);
+        self.ttl(stats.min_ttl);
+    }
+
+    /// A deletion of a partition, a range, a row or a multi-cell column; live ones do not count.
+    #[inline]
+    pub fn deletion(&mut self, deletion: DeletionTime) {
+        if !deletion.is_live() {
+            self.timestamp(deletion.marked_for_delete_at);
+            self.local_deletion_time(deletion.local_deletion_time);
+        }
+    }
+
+    /// A row, the static one included.
+    pub fn row(&mut self, row: RowRef<'_>) {
+        let row = row.buf();
+        if !row.liveness.is_empty() {
+            self.timestamp(row.liveness.timestamp);
+            if row.liveness.is_expiring() {
+                self.ttl(row.liveness.ttl);
+                self.local_deletion_time(row.liveness.local_expiration_time);
+            }
+        }
+        self.deletion(row.deletion.time);
+        for complex in &row.complex_deletions {
+            self.deletion(complex.time);
+        }
+        for cell in &row.cells {
+            self.timestamp(cell.timestamp);
+            if cell.ttl != 0 {
+                self.ttl(cell.ttl);
+            }
+            if cell.local_deletion_time != NO_DELETION_TIME {
+                self.local_deletion_time(cell.local_deletion_time);
+            }
+        }
+    }
+
+    /// The bases of all that was seen.
+    pub fn stats(&self) -> EncodingStats {
+        let none = EncodingStats::NONE;
+        let timestamp = self.min_timestamp.filter(|t| *t != NO_TIMESTAMP);
+        let seconds = self.min_local_deletion_time;
+        let seconds = seconds.filter(|s| *s != NO_DELETION_TIME);
+        EncodingStats {
+            min_timestamp: timestamp.unwrap_or(none.min_timestamp),
+            min_local_deletion_time: seconds.unwrap_or(none.min_local_deletion_time),
+            min_ttl: self.min_ttl.unwrap_or(none.min_ttl),
+        }
+    }
+}
+
+impl SerializationHeader {
+    /// Its bases.
+    pub fn encoding_stats(&self) -> EncodingStats {
+        EncodingStats {
+            min_timestamp: self.min_timestamp,
+            min_local_deletion_time: self.min_local_deletion_time,
+            min_ttl: self.min_ttl.try_into().unwrap_or(i32::MAX),
+        }
+    }
+
+    /// The same columns with other bases.
+    pub fn with_encoding_stats(self, stats: EncodingStats) -> Self {
+        SerializationHeader {
+            min_timestamp: stats.min_timestamp,
+            min_local_deletion_time: stats.min_local_deletion_time,
+            min_ttl: stats.min_ttl.into(),
+            ..self
+        }
+    }
+
+    /// The header of what several SSTables, of which `newest` has the highest generation and `older` follow it in
+    /// descending order, are merged into: all their columns, each with the newest type, and bases from what their
+    /// statistics say they hold, which is exact, while the bases of their headers need not be. Only where there are no
+    /// statistics those of the header count.
+    ///
+    /// # Errors
+    /// `Corrupt` for a type's name that cannot be parsed.
+    pub fn of_inputs<'a>(
+        newest: (&'a SerializationHeader, Option<&'a Stats>),
+        older: impl IntoIterator<Item = (&'a SerializationHeader, Option<&'a Stats>)>,
+    ) -> Result<Self> {
+        let (mut statics, mut regulars) = (BTreeMap::new(), BTreeMap::new());
+        let mut bases = EncodingStatsCollector::default();
+        for (header, stats) in std::iter::once(newest).chain(older) {
+            match stats {
+                Some(stats) => bases.input(stats),
+                None => {
+                    bases.timestamp(header.min_timestamp);
+                    bases.local_deletion_time(header.min_local_deletion_time);
+                    bases.ttl(header.encoding_stats().min_ttl);
+                }
+            }
+            add_columns(&mut statics, &header.statics);
+            add_columns(&mut regulars, &header.regulars);
+        }
+        let merged = SerializationHeader {
+            statics: in_storage_order(statics)?,
+            regulars: in_storage_order(regulars)?,
+            ..newest.0.clone()
+        };
+        Ok(merged.with_encoding_stats(bases.stats()))
+    }
+}
+
+fn add_columns(to: &mut BTreeMap<Vec<u8>, String>, from: &[(Vec<u8>, String)]) {
+    for (name, ty) in from {
+        if !to.contains_key(name) {
+            to.insert(name.clone(), ty.clone());
+        }
+    }
+}
+
+/// Simple columns before multi-cell ones, each by their names.
+fn in_storage_order(columns: BTreeMap<Vec<u8>, String>) -> Result<Vec<(Vec<u8>, String)>> {
+    let mut columns = columns
+        .into_iter()
+        .map(|(name, ty)| Ok((CqlType::parse_marshal(&ty)?.0.is_multi_cell(), name, ty)))
+        .collect::<Result<Vec<_>>>()?;
+    columns.sort_by(|a, b| {
+        let by_kind = a.0.cmp(&b.0);
+        by_kind.then_with(|| compare_raw_column_names(&a.1, &b.1))
+    });
+    Ok(columns
+        .into_iter()
+        .map(|(_, name, ty)| (name, ty))
+        .collect())
+}
