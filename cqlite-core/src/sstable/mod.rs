@@ -15,7 +15,7 @@ mod slices;
 pub mod transaction;
 pub mod verify;
 pub mod version;
-mod writer;
+pub mod writer;
 
 pub use descriptor::{Component, Descriptor, SSTableId};
 pub use directory::TableDirectory;

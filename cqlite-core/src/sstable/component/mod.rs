@@ -2,6 +2,7 @@
 
 pub mod cardinality;
 pub mod compression_info;
+pub mod drop_times;
 mod estimates;
 pub mod filter;
 pub mod statistics;

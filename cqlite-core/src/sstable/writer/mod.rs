@@ -18,6 +18,7 @@ mod columns;
 mod encode;
 mod index;
 mod options;
+pub mod stats;
 #[cfg(test)]
 mod tests;
 

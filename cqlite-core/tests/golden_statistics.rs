@@ -1,0 +1,201 @@
+//! Statistics.db and Filter.db of the golden SSTables, encoded again from what they hold, and made anew from the rows.
+
+use cqlite_core::io::Mapped;
+use cqlite_core::model::{PartitionSource, Unfiltered};
+use cqlite_core::partitioner::murmur3_128;
+use cqlite_core::sstable::component::filter::{FilterBuilder, FilterSize};
+use cqlite_core::sstable::component::statistics::{
+    ClusteringRange, EncodingStats, EncodingStatsCollector, Statistics,
+};
+use cqlite_core::sstable::writer::stats::{Provenance, StatsCollector};
+use cqlite_core::sstable::{Component, Descriptor, OpenOptions, SSTable, Version};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn files(end: &str) -> Vec<PathBuf> {
+    fn walk(dir: &Path, end: &str, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            // Transactions that were cut off leave halves of SSTables behind.
+            if path.is_dir() && !path.to_str().is_some_and(|p| p.contains("/transaction_")) {
+                walk(&path, end, found);
+            } else if path.to_str().is_some_and(|p| p.ends_with(end)) {
+                found.push(path);
+            }
+        }
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden");
+    let mut found = Vec::new();
+    for version in ["nb", "oa", "da"] {
+        walk(&golden.join(version), end, &mut found);
+    }
+    found.sort();
+    found
+}
+
+fn parse(bytes: &[u8], version: Version) -> Statistics {
+    let file = Mapped::from_vec(Path::new("Statistics.db"), bytes.to_vec());
+    Statistics::parse(&file, version).unwrap()
+}
+
+fn name(path: &Path) -> String {
+    let path = path.display().to_string();
+    path.split_once("/golden/").unwrap().1.to_owned()
+}
+
+#[test]
+fn encoded_again_they_are_the_same_bytes() {
+    let mut others = Vec::new();
+    let paths = files("-Statistics.db");
+    assert!(paths.len() > 850);
+    for path in paths {
+        let bytes = std::fs::read(&path).unwrap();
+        let version = Descriptor::parse(&path).unwrap().0.version;
+        let statistics = parse(&bytes, version);
+        let encoded = statistics.encode(version).unwrap();
+        let again = parse(&encoded, version);
+        assert_eq!(
+            format!("{again:?}"),
+            format!("{statistics:?}"),
+            "{}",
+            name(&path)
+        );
+        if encoded != bytes {
+            others.push(name(&path));
+        }
+    }
+    assert_eq!(others, Vec::<String>::new());
+}
+
+/// What the rows of an SSTable give.
+struct Collected {
+    statistics: Statistics,
+    keys: Vec<(u64, u64)>,
+    bases: EncodingStats,
+}
+
+fn collect(sstable: &Arc<SSTable>) -> Collected {
+    let stored = sstable.statistics();
+    let stats = stored.stats.as_ref().unwrap();
+    let provenance = Provenance {
+        compression_ratio: (stats.compression_ratio != -1.0).then_some(stats.compression_ratio),
+        commit_log_intervals: stats.commit_log_intervals.clone(),
+        originating_host_id: stats.originating_host_id,
+        level: stats.level,
+        repaired_at: stats.repaired_at,
+        pending_repair: stats.pending_repair,
+        is_transient: stats.is_transient,
+        token_space_coverage: stats.token_space_coverage.unwrap_or(f64::NAN),
+    };
+    let mut collector = StatsCollector::new(sstable.stream());
+    let mut bases = EncodingStatsCollector::default();
+    let mut keys = Vec::new();
+    let mut scan = sstable.scan().unwrap();
+    let mut size: Option<u64> = None;
+    let mut start = 0;
+    while scan.next_partition().unwrap() {
+        let partition = scan.partition();
+        if size.is_some() {
+            collector.end_partition(partition.position - start);
+        }
+        start = partition.position;
+        size = Some(0);
+        keys.push(murmur3_128(partition.key));
+        collector.partition(partition.key, partition.deletion);
+        bases.deletion(partition.deletion);
+        if let Some(row) = partition.static_row {
+            collector.row(row);
+            bases.row(row);
+        }
+        while scan.next_unfiltered().unwrap() {
+            match scan.unfiltered() {
+                Unfiltered::Row(row) => {
+                    collector.row(row);
+                    bases.row(row);
+                }
+                Unfiltered::Marker(marker) => {
+                    collector.marker(marker);
+                    bases.deletion(marker.close());
+                    bases.deletion(marker.open());
+                }
+            }
+        }
+    }
+    collector.end_partition(sstable.data().len() - start);
+    let version = sstable.descriptor().version;
+    let statistics = collector.finish(
+        version,
+        stored.validation.clone().unwrap(),
+        stored.header.clone(),
+        provenance,
+    );
+    Collected {
+        statistics,
+        keys,
+        bases: bases.stats(),
+    }
+}
+
+#[test]
+fn made_anew_from_the_rows_they_are_the_same() {
+    let mut others: Vec<String> = Vec::new();
+    let mut filters = 0;
+    for path in files("-Data.db") {
+        let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
+        let descriptor = sstable.descriptor();
+        let version = descriptor.version;
+        let collected = collect(&sstable);
+        let stored = std::fs::read(descriptor.path(&Component::Statistics)).unwrap();
+        let encoded = collected.statistics.encode(version).unwrap();
+        if encoded != stored {
+            let (new, old) = (parse(&encoded, version), parse(&stored, version));
+            let (new, old) = (format!("{new:#?}"), format!("{old:#?}"));
+            for (a, b) in new.lines().zip(old.lines()) {
+                if a != b {
+                    println!("{}: {a} / {b}", name(&path));
+                }
+            }
+            others.push(name(&path));
+        }
+        let header = sstable.statistics().header.encoding_stats();
+        if collected.bases != header {
+            println!(
+                "{}: header {header:?}, rows {:?}",
+                name(&path),
+                collected.bases
+            );
+        }
+        let path = descriptor.path(&Component::Filter);
+        let Ok(stored) = std::fs::read(&path) else {
+            continue;
+        };
+        let chance = sstable
+            .statistics()
+            .validation
+            .as_ref()
+            .unwrap()
+            .bloom_filter_fp_chance;
+        let mut size = FilterSize::of(collected.keys.len() as u64, chance)
+            .unwrap()
+            .unwrap();
+        if size.file_bytes() != stored.len() as u64 {
+            println!(
+                "{}: filter {} / {}",
+                name(&path),
+                size.file_bytes(),
+                stored.len()
+            );
+            size.word_count = (stored.len() as u32 - 8) / 8;
+        } else {
+            filters += 1;
+        }
+        let mut filter = FilterBuilder::in_memory(size);
+        for key in &collected.keys {
+            filter.add(*key);
+        }
+        assert!(filter.bytes() == stored, "{}", name(&path));
+    }
+    println!("{filters}");
+    assert_eq!(others, Vec::<String>::new());
+    let _ = |c: ClusteringRange| c;
+}
