@@ -5,7 +5,7 @@ use cqlite_core::model::{PartitionSource, Unfiltered};
 use cqlite_core::partitioner::murmur3_128;
 use cqlite_core::sstable::component::filter::{FilterBuilder, FilterSize};
 use cqlite_core::sstable::component::statistics::{
-    ClusteringRange, EncodingStats, EncodingStatsCollector, Statistics,
+    EncodingStats, EncodingStatsCollector, Statistics,
 };
 use cqlite_core::sstable::writer::stats::{Provenance, StatsCollector};
 use cqlite_core::sstable::{Component, Descriptor, OpenOptions, SSTable, Version};
@@ -64,7 +64,13 @@ fn encoded_again_they_are_the_same_bytes() {
             others.push(name(&path));
         }
     }
-    assert_eq!(others, Vec::<String>::new());
+    // Keys of these indexes have no clustering values: Cassandra reserves room for nulls and does not write them, so that
+    // zeros follow, and nothing in the file says how many.
+    let nulls = [
+        "nb/indexed/.indexed_by_p/nb-1-big-Statistics.db",
+        "nb/indexed/.indexed_by_s/nb-1-big-Statistics.db",
+    ];
+    assert_eq!(others, nulls);
 }
 
 /// What the rows of an SSTable give.
@@ -137,65 +143,57 @@ fn collect(sstable: &Arc<SSTable>) -> Collected {
 }
 
 #[test]
-fn made_anew_from_the_rows_they_are_the_same() {
-    let mut others: Vec<String> = Vec::new();
-    let mut filters = 0;
+fn made_anew_from_the_rows_they_are_the_same_bytes() {
+    let (mut filters, mut exact_bases) = (0, 0);
     for path in files("-Data.db") {
+        let name = name(&path);
         let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
         let descriptor = sstable.descriptor();
-        let version = descriptor.version;
+        let read = |component| std::fs::read(descriptor.path(&component));
         let collected = collect(&sstable);
-        let stored = std::fs::read(descriptor.path(&Component::Statistics)).unwrap();
-        let encoded = collected.statistics.encode(version).unwrap();
+
+        let encoded = collected.statistics.encode(descriptor.version).unwrap();
+        let stored = read(Component::Statistics).unwrap();
         if encoded != stored {
-            let (new, old) = (parse(&encoded, version), parse(&stored, version));
-            let (new, old) = (format!("{new:#?}"), format!("{old:#?}"));
-            for (a, b) in new.lines().zip(old.lines()) {
-                if a != b {
-                    println!("{}: {a} / {b}", name(&path));
-                }
-            }
-            others.push(name(&path));
-        }
-        let header = sstable.statistics().header.encoding_stats();
-        if collected.bases != header {
-            println!(
-                "{}: header {header:?}, rows {:?}",
-                name(&path),
-                collected.bases
+            let said = parse(&stored, descriptor.version);
+            assert_eq!(
+                format!("{:?}", collected.statistics),
+                format!("{said:?}"),
+                "{name}"
             );
+            panic!("{name}: the same statistics have other bytes");
         }
-        let path = descriptor.path(&Component::Filter);
-        let Ok(stored) = std::fs::read(&path) else {
+
+        // Bases are those of the statements or of what was compacted: they may be less than what came of it.
+        let (said, rows) = (
+            sstable.statistics().header.encoding_stats(),
+            collected.bases,
+        );
+        let none = EncodingStats::NONE;
+        assert!(said.min_timestamp <= rows.min_timestamp, "{name}");
+        assert!(
+            said.min_local_deletion_time <= rows.min_local_deletion_time,
+            "{name}"
+        );
+        assert!(
+            said.min_ttl <= rows.min_ttl || rows.min_ttl == none.min_ttl,
+            "{name}"
+        );
+        exact_bases += usize::from(said == rows);
+
+        let Ok(stored) = read(Component::Filter) else {
             continue;
         };
-        let chance = sstable
-            .statistics()
-            .validation
-            .as_ref()
-            .unwrap()
-            .bloom_filter_fp_chance;
-        let mut size = FilterSize::of(collected.keys.len() as u64, chance)
-            .unwrap()
-            .unwrap();
-        if size.file_bytes() != stored.len() as u64 {
-            println!(
-                "{}: filter {} / {}",
-                name(&path),
-                size.file_bytes(),
-                stored.len()
-            );
-            size.word_count = (stored.len() as u32 - 8) / 8;
-        } else {
-            filters += 1;
-        }
-        let mut filter = FilterBuilder::in_memory(size);
-        for key in &collected.keys {
-            filter.add(*key);
-        }
-        assert!(filter.bytes() == stored, "{}", name(&path));
+        let validation = sstable.statistics().validation.as_ref().unwrap();
+        let keys = collected.keys.len() as u64;
+        let size = FilterSize::of(keys, validation.bloom_filter_fp_chance);
+        let mut filter = FilterBuilder::in_memory(size.unwrap().unwrap());
+        collected.keys.iter().for_each(|key| filter.add(*key));
+        assert!(filter.bytes() == stored, "{name}");
+        filters += 1;
     }
-    println!("{filters}");
-    assert_eq!(others, Vec::<String>::new());
-    let _ = |c: ClusteringRange| c;
+    assert!(
+        filters > 850 && exact_bases > 780,
+        "{filters} {exact_bases}"
+    );
 }

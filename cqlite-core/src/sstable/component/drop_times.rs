@@ -185,4 +185,50 @@ mod tests {
         assert_eq!(bins.0[..3], [(0, 1), (6120, 4), (12_000, 1)]);
         assert_eq!(add_up(i32::MAX as u32, 5), i32::MAX as u32);
     }
+
+    /// Count, range and start of times; bins, the fiftieth of them, and the CRC32 of all, from Cassandra's class. The
+    /// spool is filled and emptied up to three times.
+    #[test]
+    fn many_times_become_the_bins_of_cassandra() {
+        for (n, range, start, middle, crc) in [
+            (1000, 1_000_000, 0, 505_860, 0xf0bfa014),
+            (
+                50_000,
+                100_000_000,
+                1_600_000_000,
+                1_649_717_940,
+                0xc4824074,
+            ),
+            (
+                400_000,
+                1_000_000_000,
+                1_500_000_000,
+                1_995_676_440,
+                0x004623d6,
+            ),
+            (300_000, 4_294_967_294, 0, 2_126_468_640, 0x1fd5e5b9),
+        ] {
+            let mut times = DropTimes::default();
+            for i in 0..n {
+                times.add(start + (mix(i) % range) as i64);
+            }
+            let bins = times.finish();
+            assert_eq!(bins.iter().map(|bin| u64::from(bin.1)).sum::<u64>(), n);
+            assert_eq!((bins.len(), bins[49].0), (100, middle));
+            let mut bytes = Vec::new();
+            for (time, count) in bins {
+                bytes.extend(time.to_be_bytes());
+                bytes.extend(count.to_be_bytes());
+            }
+            assert_eq!(crc32fast::hash(&bytes), crc);
+        }
+    }
+
+    /// Numbers without an order.
+    fn mix(i: u64) -> u64 {
+        let z = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
 }

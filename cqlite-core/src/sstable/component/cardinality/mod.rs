@@ -71,7 +71,7 @@ impl Cardinality {
                 waiting.push(sparse(hash));
                 if waiting.len() > WAITING_MAX {
                     self.sort_in();
-                    self.shorten(SPARSE_MAX);
+                    self.shorten(Some(SPARSE_MAX));
                 }
             }
         }
@@ -82,23 +82,22 @@ impl Cardinality {
         let mut other = other.clone();
         other.sort_in();
         self.sort_in();
+        if matches!(other.0, Form::Normal(_)) {
+            self.shorten(None);
+        }
         match (&mut self.0, other.0) {
             (Form::Sparse { hashes, .. }, Form::Sparse { hashes: others, .. }) => {
                 *hashes = merge(hashes, &others, false);
-                self.shorten(SPARSE_MAX + WAITING_MAX);
+                self.shorten(Some(SPARSE_MAX + WAITING_MAX));
             }
+            (Form::Normal(words), Form::Sparse { hashes, .. }) => raise_all(words, &hashes),
             (Form::Normal(words), Form::Normal(others)) => {
                 for (i, run) in registers(&others[..]).enumerate() {
                     raise(words, i, run);
                 }
             }
-            (Form::Normal(words), Form::Sparse { hashes, .. }) => raise_all(words, &hashes),
-            (form @ Form::Sparse { .. }, Form::Normal(mut words)) => {
-                if let Form::Sparse { hashes, .. } = form {
-                    raise_all(&mut words, hashes);
-                }
-                *form = Form::Normal(words);
-            }
+            // It has just become normal.
+            (Form::Sparse { .. }, Form::Normal(_)) => {}
         }
     }
 
@@ -196,10 +195,10 @@ impl Cardinality {
         }
     }
 
-    /// Becomes normal if the sparse form holds more than `max` hashes.
-    fn shorten(&mut self, max: usize) {
+    /// Becomes normal if the sparse form holds more than `max` hashes, or in any case.
+    fn shorten(&mut self, max: Option<usize>) {
         if let Form::Sparse { hashes, .. } = &self.0
-            && hashes.len() > max
+            && max.is_none_or(|max| hashes.len() > max)
         {
             let mut words = Box::new([0; WORDS]);
             raise_all(&mut words, hashes);
@@ -364,6 +363,77 @@ mod tests {
         let one = header(&[1, 1, 0xe6, 0x9a, 0xb0, 0x17]);
         assert_eq!(estimate(&one).unwrap(), 1);
         assert_eq!(estimate(&header(&[1, 0])).unwrap(), 0);
+    }
+
+    /// Numbers that look like hashes.
+    fn mix(i: u64) -> u64 {
+        let z = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn of(hashes: impl Iterator<Item = u64>) -> Cardinality {
+        let mut cardinality = Cardinality::new();
+        hashes.for_each(|hash| cardinality.add(hash));
+        cardinality
+    }
+
+    fn seen(mut cardinality: Cardinality) -> (usize, u32, u64) {
+        let bytes = cardinality.encode();
+        let again = Cardinality::parse(&bytes).unwrap();
+        assert_eq!(again, cardinality);
+        (bytes.len(), crc32fast::hash(&bytes), cardinality.estimate())
+    }
+
+    /// Length and CRC32 of what the library encodes, and its estimate.
+    #[test]
+    fn keys_as_the_library_encodes_them() {
+        for (n, expected) in [
+            (1, (9, 0x7a282e4f, 1)),
+            (1536, (4123, 0xd1af5e37, 1536)),
+            (1537, (4126, 0xd9886138, 1537)),
+            (5000, (12071, 0x25e6ecdd, 5000)),
+            (6144, (14992, 0x74a37b9a, 6145)),
+            (7680, (5473, 0xe7236503, 7686)),
+            (7681, (5473, 0xc077606a, 7688)),
+            (9216, (5473, 0x01e821d5, 9137)),
+            (30_000, (5473, 0x5def9517, 30_265)),
+            (100_000, (5473, 0x5fdec492, 98_357)),
+            (1_000_000, (5473, 0x6baec0cb, 994_513)),
+        ] {
+            assert_eq!(seen(of((0..n).map(mix))), expected, "{n}");
+        }
+        let repeated = (0..20_000).map(|i| mix(i % 5000));
+        assert_eq!(seen(of(repeated)), (5473, 0xaee4f26d, 5055));
+        // A third of them with a run that the sparse form keeps apart, which the library sorts wrongly.
+        let apart = |i| {
+            if i % 3 == 0 {
+                mix(i) & !(0xfff << 39)
+            } else {
+                mix(i)
+            }
+        };
+        assert_eq!(seen(of((0..6000).map(apart))), (21_956, 0x7bcf23ba, 5856));
+    }
+
+    /// The same of what the library merges.
+    #[test]
+    fn estimators_as_the_library_merges_them() {
+        for (ranges, expected) in [
+            (&[0..1000, 500..1500][..], (4027, 0xaba20236, 1500)),
+            (&[0..5000, 4000..9000], (5473, 0x547098f0, 8928)),
+            (&[0..3000, 3000..6000, 6000..9000], (5473, 0x547098f0, 8928)),
+            (&[0..5000, 0..50_000], (5473, 0xf0103a78, 49_690)),
+            (&[0..50_000, 0..5000], (5473, 0x8677af24, 49_690)),
+            (&[0..50_000, 25_000..75_000], (5473, 0xdfe30864, 74_152)),
+        ] {
+            let mut merged = Cardinality::new();
+            for range in ranges {
+                merged.merge(&of(range.clone().map(mix)));
+            }
+            assert_eq!(seen(merged), expected, "{ranges:?}");
+        }
     }
 
     #[test]
