@@ -7,8 +7,10 @@ use cqlite_core::sstable::component::filter::{FilterBuilder, FilterSize};
 use cqlite_core::sstable::component::statistics::{
     EncodingStats, EncodingStatsCollector, Statistics,
 };
+use cqlite_core::sstable::writer::inputs::{approximate_key_count, estimated_keys, merged_header};
 use cqlite_core::sstable::writer::stats::{Provenance, StatsCollector};
-use cqlite_core::sstable::{Component, Descriptor, OpenOptions, SSTable, Version};
+use cqlite_core::sstable::{Component, Descriptor, Format, OpenOptions, SSTable, Version};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,4 +198,117 @@ fn made_anew_from_the_rows_they_are_the_same_bytes() {
         filters > 850 && exact_bases > 780,
         "{filters} {exact_bases}"
     );
+}
+
+/// The SSTables of each directory.
+fn tables() -> Vec<Vec<Arc<SSTable>>> {
+    let mut tables: BTreeMap<PathBuf, Vec<Arc<SSTable>>> = BTreeMap::new();
+    for path in files("-Data.db") {
+        let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
+        let directory = path.parent().unwrap().to_owned();
+        tables.entry(directory).or_default().push(sstable);
+    }
+    tables.into_values().collect()
+}
+
+#[test]
+fn merges_are_estimated_by_their_inputs() {
+    let mut merges = 0;
+    for inputs in tables() {
+        merges += usize::from(inputs.len() > 1);
+        let name = inputs[0].descriptor().directory.display().to_string();
+        let mut keys = BTreeSet::new();
+        for input in &inputs {
+            let mut scan = input.scan().unwrap();
+            let mut partitions = 0;
+            while scan.next_partition().unwrap() {
+                keys.insert(scan.partition().key.to_vec());
+                partitions += 1;
+            }
+            let by_index = estimated_keys(input).unwrap();
+            let interval = match input.descriptor().format() {
+                Format::Big => 2 * 128,
+                Format::Bti => 0,
+            };
+            assert!(
+                (partitions..=partitions + interval).contains(&by_index),
+                "{name}"
+            );
+        }
+        // The sparse form knows some thousands of keys to a few.
+        let about = approximate_key_count(&inputs).unwrap();
+        assert!(
+            about.abs_diff(keys.len() as u64) <= keys.len() as u64 / 50,
+            "{name}"
+        );
+    }
+    assert!(merges > 100, "{merges}");
+}
+
+#[test]
+fn headers_of_merges_suit_their_inputs() {
+    for inputs in tables() {
+        let name = inputs[0].descriptor().directory.display().to_string();
+        let header = merged_header(&inputs).unwrap();
+        let stats = || {
+            inputs
+                .iter()
+                .map(|i| i.statistics().stats.as_ref().unwrap())
+        };
+        let least = stats().map(|s| s.min_timestamp).min().unwrap();
+        assert_eq!(header.min_timestamp, least, "{name}");
+        assert_eq!(
+            header.min_ttl,
+            stats().map(|s| i64::from(s.min_ttl)).min().unwrap()
+        );
+        for input in &inputs {
+            let own = &input.statistics().header;
+            for (all, own) in [
+                (&header.statics, &own.statics),
+                (&header.regulars, &own.regulars),
+            ] {
+                // Each header's columns are there, in the same order.
+                let mut all = all.iter().map(|(name, _)| name);
+                assert!(
+                    own.iter().all(|(column, _)| all.any(|name| name == column)),
+                    "{name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn repairs_are_not_mixed() {
+    let (mut refused, mut intervals) = (0, 0);
+    for inputs in tables() {
+        let stats = || {
+            inputs
+                .iter()
+                .map(|i| i.statistics().stats.as_ref().unwrap())
+        };
+        let pending: BTreeSet<_> = stats().map(|s| s.pending_repair).collect();
+        let host = stats().next().unwrap().originating_host_id;
+        let Ok(merged) = Provenance::of_inputs(&inputs, host) else {
+            assert!(pending.len() > 1);
+            refused += 1;
+            continue;
+        };
+        assert_eq!(pending.len(), 1);
+        assert_eq!(
+            Some(merged.repaired_at),
+            stats().map(|s| s.repaired_at).min()
+        );
+        // Flushes follow each other in the commit log without a gap or an overlap.
+        let ends = stats().map(|s| s.commit_log_upper).max();
+        assert_eq!(merged.commit_log_intervals.last().map(|i| i.1), ends);
+        intervals += merged.commit_log_intervals.len();
+        assert_eq!(
+            Provenance::of_inputs(&inputs, None)
+                .unwrap()
+                .commit_log_intervals,
+            []
+        );
+    }
+    assert!(refused >= 3 && intervals > 300, "{refused} {intervals}");
 }

@@ -17,6 +17,7 @@ mod chunks;
 mod columns;
 mod encode;
 mod index;
+pub mod inputs;
 mod options;
 pub mod stats;
 #[cfg(test)]

@@ -213,3 +213,107 @@ fn in_storage_order(columns: BTreeMap<Vec<u8>, String>) -> Result<Vec<(Vec<u8>, 
         .map(|(_, name, ty)| (name, ty))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CellSpan, LivenessInfo, RowBuf, Span};
+
+    const TEXT: &str = "org.apache.cassandra.db.marshal.UTF8Type";
+    const LIST: &str =
+        "org.apache.cassandra.db.marshal.ListType(org.apache.cassandra.db.marshal.UTF8Type)";
+
+    fn bases(timestamp: i64, seconds: i64, ttl: i32) -> EncodingStats {
+        EncodingStats {
+            min_timestamp: timestamp,
+            min_local_deletion_time: seconds,
+            min_ttl: ttl,
+        }
+    }
+
+    fn header(regulars: &[(&str, &str)]) -> SerializationHeader {
+        SerializationHeader {
+            min_timestamp: 7,
+            min_local_deletion_time: 8,
+            min_ttl: 9,
+            key_type: TEXT.into(),
+            clustering_types: Vec::new(),
+            statics: Vec::new(),
+            regulars: regulars
+                .iter()
+                .map(|(name, ty)| (name.as_bytes().to_vec(), (*ty).to_owned()))
+                .collect(),
+        }
+    }
+
+    /// `EncodingStats.mergeWith`: a base that is the epoch is that of nothing.
+    #[test]
+    fn bases_of_two_updates() {
+        let none = EncodingStats::NONE;
+        let (a, b) = (bases(5, 50, 3), bases(6, 40, 2));
+        assert_eq!(a.merge(b), bases(5, 40, 2));
+        assert_eq!(a.merge(none), a);
+        assert_eq!(none.merge(b), b);
+        assert_eq!(none.merge(none), none);
+    }
+
+    #[test]
+    fn bases_of_rows() {
+        let mut collector = EncodingStatsCollector::default();
+        assert_eq!(collector.stats(), EncodingStats::NONE);
+        collector.deletion(DeletionTime::LIVE);
+        assert_eq!(collector.stats(), EncodingStats::NONE);
+        let mut row = RowBuf {
+            liveness: LivenessInfo {
+                timestamp: 100,
+                ttl: 60,
+                local_expiration_time: 1060,
+            },
+            ..RowBuf::default()
+        };
+        let cell = |timestamp, ttl, local_deletion_time| CellSpan {
+            column: 0,
+            ttl,
+            timestamp,
+            local_deletion_time,
+            path: Span::NULL,
+            value: Span::EMPTY,
+        };
+        row.cells = vec![cell(101, 0, NO_DELETION_TIME), cell(102, 0, 1000)];
+        collector.row(RowRef::new(&[], &row));
+        assert_eq!(collector.stats(), bases(100, 1000, 60));
+        collector.deletion(DeletionTime {
+            marked_for_delete_at: -1,
+            local_deletion_time: 999,
+        });
+        assert_eq!(collector.stats(), bases(-1, 999, 60));
+        // The largest TTL is one like others, the largest timestamp too.
+        let mut collector = EncodingStatsCollector::default();
+        row.liveness.ttl = i32::MAX;
+        row.liveness.timestamp = i64::MAX;
+        row.cells.clear();
+        collector.row(RowRef::new(&[], &row));
+        assert_eq!(collector.stats(), bases(i64::MAX, 1060, i32::MAX));
+    }
+
+    #[test]
+    fn columns_of_all_inputs_in_storage_order() {
+        let newest = header(&[("b", LIST), ("c", LIST)]);
+        let older = header(&[("d", TEXT), ("\u{e9}", TEXT), ("a", LIST), ("c", TEXT)]);
+        let merged = SerializationHeader::of_inputs((&newest, None), [(&older, None)]).unwrap();
+        let names: Vec<_> = merged
+            .regulars
+            .iter()
+            .map(|(name, ty)| (std::str::from_utf8(name).unwrap(), &**ty))
+            .collect();
+        let expected = [
+            ("\u{e9}", TEXT),
+            ("d", TEXT),
+            ("a", LIST),
+            ("b", LIST),
+            ("c", LIST),
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(merged.encoding_stats(), bases(7, 8, 9));
+    }
+}
