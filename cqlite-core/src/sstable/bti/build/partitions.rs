@@ -4,7 +4,7 @@
 
 use super::encode::{put_low_bytes, sized_len};
 use super::pages::Pages;
-use super::trie::{Payload, TrieBuilder, common_prefix};
+use super::trie::{Payload, TrieBuilder, common_prefix, out_of_order};
 use crate::Result;
 use crate::bytes::Sink;
 use crate::partitioner::{DecoratedKey, Partitioner};
@@ -81,9 +81,12 @@ impl PartitionsBuilder {
         self.next.clear();
         self.partitioner.write_comparable(key, &mut self.next);
         if self.count > 0 {
-            let prefix = common_prefix(&self.last, &self.next) + 1;
-            self.add_last(prefix)?;
-            self.last_prefix = prefix;
+            let common = common_prefix(&self.last, &self.next);
+            if self.next.get(common) <= self.last.get(common) {
+                return Err(out_of_order());
+            }
+            self.add_last(common + 1)?;
+            self.last_prefix = common + 1;
         }
         std::mem::swap(&mut self.last, &mut self.next);
         self.last_entry = Entry {

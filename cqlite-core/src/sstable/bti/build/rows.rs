@@ -202,3 +202,39 @@ fn nudge(max: &mut Vec<u8>, separator: &[u8]) {
         None => max.push(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_lie_between_blocks() {
+        for (max, first, expected) in [
+            (&b"ab"[..], &b"ad"[..], &b"ac"[..]),
+            (b"ab", b"b", b"b"),
+            (b"a\xfe\x01", b"a\xff", b"a\xff"),
+            (b"a", b"ab", b"a\0"),
+        ] {
+            let mut out = Vec::new();
+            separate(max, first, &mut out).unwrap();
+            assert_eq!(out, expected);
+            assert!(max < out.as_slice() && out.as_slice() <= first);
+        }
+        assert!(separate(b"b", b"a", &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn the_end_lies_behind_the_last_row() {
+        for (max, separator, expected) in [
+            (&b"abc"[..], &b""[..], &b"b"[..]),
+            (b"abc", b"ab", b"abd"),
+            (b"a\xff\xffb", b"a", b"a\xff\xffc"),
+            (b"a\xff", b"a", b"a\xff\0"),
+        ] {
+            let mut nudged = max.to_vec();
+            nudge(&mut nudged, separator);
+            assert_eq!(nudged, expected);
+            assert!(max < expected);
+        }
+    }
+}

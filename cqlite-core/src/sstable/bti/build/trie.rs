@@ -171,6 +171,14 @@ impl<P: Payload> TrieBuilder<P> {
         position
     }
 
+    /// Bytes of everything that is not written.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        size_of::<Open<P>>() * self.path.len()
+            + size_of::<Child<P>>() * self.complete.len()
+            + self.bytes.len()
+    }
+
     /// Takes the last node off the path: nothing will be added below it.
     #[inline]
     fn complete_last(&mut self, pages: &mut Pages) {
@@ -393,6 +401,6 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 #[cold]
-fn out_of_order() -> Error {
-    Error::invalid("the keys of a trie are not in ascending order")
+pub(super) fn out_of_order() -> Error {
+    Error::invalid("the keys of an index are not in ascending order")
 }
