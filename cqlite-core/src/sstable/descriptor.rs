@@ -193,6 +193,37 @@ impl Descriptor {
         Err(not_a_name(path))
     }
 
+    /// A name for a new SSTable of a directory: the number behind the largest that any file there has, 1 in an empty one.
+    ///
+    /// # Errors
+    /// `NotFound` and `Io` if the directory cannot be read, `InvalidInput` if all numbers are taken.
+    pub fn next(directory: &Path, version: Version) -> Result<Descriptor> {
+        let listed = match directory.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => directory,
+        };
+        let mut largest = 0;
+        for entry in std::fs::read_dir(listed).map_err(|e| Error::io(listed, e))? {
+            let entry = entry.map_err(|e| Error::io(listed, e))?;
+            let name = entry.file_name();
+            // Of whatever version: Cassandra counts them all.
+            let id = name.to_str().and_then(|n| n.split('-').nth(1));
+            if let Some(SSTableId::Sequence(n)) = id.and_then(SSTableId::parse) {
+                largest = largest.max(n);
+            }
+        }
+        // Cassandra keeps them in 32 bits with a sign.
+        let id = largest.saturating_add(1);
+        if id > i32::MAX as u32 {
+            return Err(Error::invalid("no number is left for a new SSTable").in_file(directory));
+        }
+        Ok(Descriptor {
+            directory: directory.to_owned(),
+            version,
+            id: SSTableId::Sequence(id),
+        })
+    }
+
     /// `oa-3-big`: what all of its files' names start with.
     pub fn base_name(&self) -> String {
         format!("{}-{}-{}", self.version, self.id, self.version.format())
@@ -324,6 +355,27 @@ mod tests {
             ids.iter().map(|i| i.to_string()).collect::<Vec<_>>(),
             ["9", "10", "3gp5_0kkt_4sqcu2q57ww3mxrulb"]
         );
+    }
+
+    #[test]
+    fn new_names_follow_the_largest() {
+        let dir = tempfile::tempdir().unwrap();
+        let version = Version::parse("oa", "big").unwrap();
+        let next = || Descriptor::next(dir.path(), version).map(|d| d.base_name());
+        assert_eq!(next().unwrap(), "oa-1-big");
+        for name in [
+            "me-9-big-Data.db",
+            "oa-10-big-TOC.txt",
+            "notes-99.txt",
+            "da-3gp5_0kkt_4sqcu2q57ww3mxrulb-bti-Data.db",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(next().unwrap(), "oa-11-big");
+        std::fs::write(dir.path().join("oa-2147483647-big-Data.db"), "").unwrap();
+        assert_eq!(next().unwrap_err().kind(), ErrorKind::InvalidInput);
+        let absent = Descriptor::next(&dir.path().join("none"), version);
+        assert_eq!(absent.unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]

@@ -444,13 +444,14 @@ mod tests {
         }
         .with_min_compress_ratio(1.5);
         assert_eq!(options.max_compressed_length, 2731);
-        let random = &stream(3000)[..2999];
-        let mut bytes = random.to_vec();
-        bytes.extend(&stream(3000)[..1500]);
-        let sizes = write(dir.path(), &bytes, Some(&options));
-        // A whole chunk raw, 404 bytes that are padded.
+        // What cannot be compressed grows by some bytes, to the limit and over it.
+        let random: Vec<u8> = (0..4096 + 2725u64)
+            .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 56) as u8)
+            .collect();
+        let sizes = write(dir.path(), &random, Some(&options));
         assert_eq!(sizes.on_disk, 4096 + 4 + 2731 + 4);
-        assert_eq!(sizes.compression_ratio, (4096 + 2731) as f64 / 4499.0);
+        assert_eq!(sizes.compression_ratio, (4096 + 2731) as f64 / 6821.0);
+        assert!(read(dir.path(), true) == random);
     }
 
     #[test]
