@@ -24,4 +24,4 @@ pub use scan::Scan;
 pub use slices::{SliceReader, SliceRequest};
 pub use transaction::Transaction;
 pub use version::{Format, Version};
-pub use writer::{CompressionOptions, SSTableWriter, WriteOptions, Written};
+pub use writer::{CompressionOptions, Provenance, SSTableWriter, WriteOptions, Written};

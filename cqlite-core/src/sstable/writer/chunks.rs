@@ -23,8 +23,8 @@ pub(super) struct DataSizes {
     pub uncompressed: u64,
     /// Length of Data.db.
     pub on_disk: u64,
-    /// Compressed by uncompressed bytes, checksums not counted; -1 if uncompressed.
-    pub compression_ratio: f64,
+    /// Compressed by uncompressed bytes, checksums not counted; `None` without compression.
+    pub compression_ratio: Option<f64>,
 }
 
 /// Takes the uncompressed stream of Data.db.
@@ -194,7 +194,7 @@ impl DataSink {
             self.write_chunk(&rest)?;
         }
         let uncompressed = self.position + rest.len() as u64;
-        let mut compression_ratio = -1.0;
+        let mut compression_ratio = None;
         match self.layout {
             Layout::Compressed {
                 mut info,
@@ -211,7 +211,7 @@ impl DataSink {
                 lengths.put_i32(count);
                 info.patch(length_at, &lengths)?;
                 info.finish()?;
-                compression_ratio = compressed as f64 / uncompressed as f64;
+                compression_ratio = Some(compressed as f64 / uncompressed as f64);
             }
             Layout::Plain { crc } => {
                 crc.finish()?;
@@ -358,7 +358,7 @@ mod tests {
         let mut state = 1u64;
         let random = |i: usize| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
-            if i / 3000 % 3 == 0 {
+            if (i / 3000).is_multiple_of(3) {
                 (state >> 56) as u8
             } else {
                 (i / 700) as u8
@@ -426,7 +426,7 @@ mod tests {
                     let digest = std::fs::read_to_string(d.path(&Component::Digest)).unwrap();
                     assert_eq!(digest, crc32fast::hash(&data).to_string());
                     if options.is_none() {
-                        assert_eq!(sizes.compression_ratio, -1.0);
+                        assert_eq!(sizes.compression_ratio, None);
                         let crc = std::fs::metadata(d.path(&Component::Crc)).unwrap();
                         assert_eq!(crc.len(), 4 + 4 * n.div_ceil(65_536) as u64);
                     }
@@ -450,7 +450,7 @@ mod tests {
             .collect();
         let sizes = write(dir.path(), &random, Some(&options));
         assert_eq!(sizes.on_disk, 4096 + 4 + 2731 + 4);
-        assert_eq!(sizes.compression_ratio, (4096 + 2731) as f64 / 6821.0);
+        assert_eq!(sizes.compression_ratio, Some(6827.0 / 6821.0));
         assert!(read(dir.path(), true) == random);
     }
 

@@ -24,6 +24,7 @@ pub mod stats;
 mod tests;
 
 pub use options::{CompressionOptions, WriteOptions};
+pub use stats::Provenance;
 
 use self::big::BigIndex;
 use self::bti::BtiIndex;
@@ -31,7 +32,9 @@ use self::chunks::DataSink;
 use self::columns::ColumnMapping;
 use self::encode::Encoder;
 use self::index::{Block, Index, PartitionEnd, Prefix};
-use super::component::statistics::SerializationHeader;
+use self::stats::StatsCollector;
+use super::component::filter::{FilterBuilder, FilterSize};
+use super::component::statistics::{SerializationHeader, Validation};
 use super::descriptor::{Component, Descriptor};
 use super::reader::stream_of;
 use super::transaction::{Transaction, files_of, remove_files};
@@ -58,6 +61,9 @@ pub struct SSTableWriter {
     key_type: CqlType,
     data: DataSink,
     index: Index,
+    filter: Option<FilterBuilder>,
+    stats: StatsCollector,
+    header: SerializationHeader,
     keys: Keys,
     partition: Partition,
     /// An error left a partition half written.
@@ -221,6 +227,7 @@ impl SSTableWriter {
                 .advise("nothing is overwritten: choose another directory or id")
                 .in_file(&descriptor.path(&Component::Data)));
         }
+        let filter = FilterSize::of(options.estimated_keys, options.bloom_filter_fp_chance)?;
         let components = components(&descriptor, &options);
         for transaction in [shared.as_deref_mut(), own.as_mut()].into_iter().flatten() {
             transaction.add(&descriptor, components.len())?;
@@ -242,6 +249,9 @@ impl SSTableWriter {
                 &own_columns.clustering,
             )?),
         };
+        let filter = filter
+            .map(|size| FilterBuilder::create(&descriptor.path(&Component::Filter), size))
+            .transpose()?;
         Ok(SSTableWriter {
             partition: Partition {
                 start: 0,
@@ -257,6 +267,7 @@ impl SSTableWriter {
                 block_count: 0,
                 block_bytes: options.block_bytes(format),
             },
+            stats: StatsCollector::new(&own_columns),
             comparator: ClusteringComparator::new(&own_columns.clustering),
             key_type: own_columns.key_type,
             keys: Keys::default(),
@@ -268,6 +279,8 @@ impl SSTableWriter {
             mapping,
             data,
             index,
+            filter,
+            header: header.clone(),
             unfinished,
         })
     }
@@ -350,8 +363,13 @@ impl SSTableWriter {
         self.encoder.partition_start(out, head.key, head.deletion)?;
         self.keys.start(head.key, &self.options.partitioner)?;
         let partition = &mut self.partition;
-        match head.static_row {
-            Some(row) => self.encoder.row(out, self.mapping.apply(row), 0)?,
+        self.stats.partition(head.key, head.deletion);
+        match head.static_row.filter(|row| !row.is_empty()) {
+            Some(row) => {
+                let row = self.mapping.apply(row);
+                self.encoder.row(out, row, 0)?;
+                self.stats.row(row);
+            }
             None if self.encoder.has_statics() => self.encoder.empty_static_row(out)?,
             None => {}
         }
@@ -385,9 +403,11 @@ impl SSTableWriter {
             Unfiltered::Row(row) => {
                 let row = self.mapping.apply(*row);
                 self.encoder.row(out, row, previous_size)?;
+                self.stats.row(row);
             }
             Unfiltered::Marker(marker) => {
                 self.encoder.marker(out, *marker, previous_size)?;
+                self.stats.marker(*marker);
                 partition.open = match kind.is_start() {
                     true => marker.open(),
                     false => DeletionTime::LIVE,
@@ -443,6 +463,10 @@ impl SSTableWriter {
             deletion: self.partition.deletion,
             body_end,
         })?;
+        if let Some(filter) = &mut self.filter {
+            filter.add(key.hash);
+        }
+        self.stats.end_partition(end);
         self.keys.end();
         self.partition.start += end;
         self.data.settle()
@@ -487,6 +511,25 @@ impl SSTableWriter {
         }
         let sizes = self.data.finish()?;
         self.index.finish(&self.keys.first, &self.keys.last)?;
+        if let Some(filter) = self.filter {
+            filter.finish(&self.descriptor.path(&Component::Filter))?;
+        }
+        let version = self.descriptor.version;
+        let statistics = self.stats.finish(
+            version,
+            Validation {
+                partitioner: self.options.partitioner.class_name().to_owned(),
+                bloom_filter_fp_chance: self.options.bloom_filter_fp_chance,
+            },
+            self.header,
+            Provenance {
+                compression_ratio: sizes.compression_ratio,
+                ..self.options.provenance
+            },
+        );
+        let mut out = Output::create(&self.descriptor.path(&Component::Statistics))?;
+        out.write(&statistics.encode(version)?)?;
+        out.finish()?;
         let mut toc = Output::create(&self.descriptor.path(&Component::Toc))?;
         let mut names: Vec<&str> = self.components.iter().map(Component::name).collect();
         names.sort_unstable();
@@ -557,7 +600,12 @@ fn says_nothing(unfiltered: &Unfiltered<'_>) -> bool {
 
 /// The components that an SSTable is going to have.
 fn components(descriptor: &Descriptor, options: &WriteOptions) -> BTreeSet<Component> {
-    let mut components = BTreeSet::from([Component::Data, Component::Digest, Component::Toc]);
+    let mut components = BTreeSet::from([
+        Component::Data,
+        Component::Digest,
+        Component::Statistics,
+        Component::Toc,
+    ]);
     components.extend(match descriptor.format() {
         Format::Big => [Component::Index, Component::Summary],
         Format::Bti => [Component::Partitions, Component::Rows],
@@ -566,6 +614,9 @@ fn components(descriptor: &Descriptor, options: &WriteOptions) -> BTreeSet<Compo
         Some(_) => Component::CompressionInfo,
         None => Component::Crc,
     });
+    if options.bloom_filter_fp_chance < 1.0 {
+        components.insert(Component::Filter);
+    }
     components
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Authority: `o.a.c.schema.{CompressionParams,TableParams}`, `o.a.c.io.sstable.metadata.MetadataCollector`.
 
+use super::stats::Provenance;
 use crate::limits::CHUNK_LENGTH_BYTES_MAX;
 use crate::partitioner::Partitioner;
 use crate::sstable::component::compression_info::Compressor;
-use crate::sstable::component::statistics::CommitLogPosition;
 use crate::sstable::version::Format;
 use crate::{Error, Result};
 
@@ -75,18 +75,8 @@ pub struct WriteOptions {
     pub column_index_size: Option<u32>,
     /// Keys that one entry of Summary.db stands for: the table's `min_index_interval`.
     pub min_index_interval: u32,
-    /// Level of leveled compaction.
-    pub level: i32,
-    /// When the data was repaired, in milliseconds since 1970; 0 if it was not.
-    pub repaired_at: i64,
-    /// Repair session that the SSTable takes part in.
-    pub pending_repair: Option<[u8; 16]>,
-    /// Transient replication.
-    pub is_transient: bool,
-    /// Host that writes.
-    pub originating_host_id: Option<[u8; 16]>,
-    /// Intervals of the commit log whose data is here.
-    pub commit_log_intervals: Vec<(CommitLogPosition, CommitLogPosition)>,
+    /// What Statistics.db is to say beside the rows; the compression ratio is filled in.
+    pub provenance: Provenance,
     /// What the transaction log calls the work: `write`, `compaction`, `flush`. Lower-case letters.
     pub operation: &'static str,
 }
@@ -100,12 +90,7 @@ impl Default for WriteOptions {
             estimated_keys: 1,
             column_index_size: None,
             min_index_interval: 128,
-            level: 0,
-            repaired_at: 0,
-            pending_repair: None,
-            is_transient: false,
-            originating_host_id: None,
-            commit_log_intervals: Vec::new(),
+            provenance: Provenance::default(),
             operation: "write",
         }
     }
@@ -128,13 +113,6 @@ impl WriteOptions {
             return Err(Error::invalid(
                 "a `min_index_interval` of 0 or too many keys",
             ));
-        }
-        let chance = self.bloom_filter_fp_chance;
-        if !(chance > 0.0 && chance <= 1.0) {
-            return Err(Error::invalid(format!(
-                "a bloom filter cannot let {chance} of absent keys through"
-            ))
-            .advise("`bloom_filter_fp_chance` is above 0 and at most 1"));
         }
         Ok(())
     }
