@@ -149,7 +149,7 @@ fn statistics_differ(a: &SSTable, b: &SSTable) -> Option<String> {
 #[test]
 fn written_again_as_they_were() {
     let mut files = Vec::new();
-    for version in ["nb", "oa"] {
+    for version in ["nb", "oa", "da"] {
         data_files(&golden().join(version), &mut files);
     }
     files.sort();
@@ -161,12 +161,12 @@ fn written_again_as_they_were() {
             continue;
         }
         let bytes = |d: &Descriptor, c: &Component| std::fs::read(d.path(c)).unwrap_or_default();
-        let index = bytes(sstable.descriptor(), &Component::Index);
+        let index = |d: &Descriptor| (bytes(d, &Component::Index), bytes(d, &Component::Rows));
         let mut written = Vec::new();
         for block_bytes in BLOCK_BYTES {
             let dir = tempfile::tempdir().unwrap();
             let again = write_again(&sstable, dir.path(), block_bytes);
-            let same = bytes(&again, &Component::Index) == index;
+            let same = index(&again) == index(sstable.descriptor());
             written.push((dir, again));
             if same {
                 written.drain(..written.len() - 1);
@@ -185,7 +185,7 @@ fn written_again_as_they_were() {
                 differ("Statistics.db", statistics_differ(&sstable, &reopened));
                 let (a, b) = (uncompressed(sstable.data()), uncompressed(reopened.data()));
                 // It holds a deletion whose local time Cassandra, too, reads as another one.
-                if !path.ends_with("oa/ttl_20_years/oa-1-big-Data.db") {
+                if !path.to_str().is_some_and(|p| p.contains("/ttl_20_years/")) {
                     differ("data", first_difference(&a, &b));
                 }
             }
@@ -194,6 +194,8 @@ fn written_again_as_they_were() {
         for component in [
             Component::Index,
             Component::Summary,
+            Component::Partitions,
+            Component::Rows,
             Component::Crc,
             Component::Filter,
             Component::Toc,
