@@ -5,6 +5,8 @@
 //! `Eof` means that the bytes end too early, and a caller that has more may try again with them. Once a row's size is
 //! known, a row that does not fit it is `Invalid`.
 
+mod plain;
+
 use super::clustering::{read_bound, read_values};
 use super::deletion::{INVALID_DELETION_TIME, read_deletion_time};
 use super::flags::*;
@@ -17,6 +19,9 @@ use crate::model::{
 };
 
 type Result<T> = std::result::Result<T, DecodeError>;
+
+/// What an INSERT of all columns without TTL writes.
+const PLAIN_ROW: u8 = HAS_TIMESTAMP | HAS_ALL_COLUMNS;
 
 /// Largest valid local deletion time (`Cell.MAX_DELETION_TIME`).
 const MAX_DELETION_TIME: i64 = u32::MAX as i64 - 2;
@@ -45,6 +50,7 @@ pub struct PartitionStart<'a> {
 
 /// Decodes a partition's key, deletion and static row. The static row goes to `static_row`, whose spans count from the
 /// start of `bytes`; returns the head and the length of everything.
+#[inline(always)]
 pub fn decode_partition_start<'a>(
     bytes: &'a [u8],
     layout: &Layout,
@@ -54,21 +60,40 @@ pub fn decode_partition_start<'a>(
     let key = c.short_bytes()?;
     let deletion = read_deletion_time(&mut c, layout.uint_deletion_time)?;
     let len = c.position();
-    static_row.clear();
-    static_row.is_static = true;
     if layout.has_statics() {
-        let flags = c.u8()?;
-        if flags & (END_OF_PARTITION | IS_MARKER) != 0 || flags & EXTENSION == 0 {
-            return Err(DecodeError::Invalid("no static row where one must be"));
-        }
-        let extended = c.u8()?;
-        if extended & EXTENDED_IS_STATIC == 0 {
-            return Err(DecodeError::Invalid("a static row that is not marked so"));
-        }
-        decode_row_body(&mut c, layout, &layout.statics, flags, extended, static_row)?;
+        decode_static_row(&mut c, layout, static_row)?;
     }
     let start = PartitionStart { key, deletion, len };
     Ok((start, c.position()))
+}
+
+#[inline(never)]
+fn decode_static_row(c: &mut Cursor<'_>, layout: &Layout, row: &mut RowBuf) -> Result<()> {
+    row.clear();
+    row.is_static = true;
+    let flags = c.u8()?;
+    if flags & (END_OF_PARTITION | IS_MARKER) != 0 || flags & EXTENSION == 0 {
+        return Err(DecodeError::Invalid("no static row where one must be"));
+    }
+    let extended = c.u8()?;
+    if extended & EXTENDED_IS_STATIC == 0 {
+        return Err(DecodeError::Invalid("a static row that is not marked so"));
+    }
+    decode_row_body(c, layout, &layout.statics, flags, extended, row)
+}
+
+/// What [`decode_unfiltered`] decodes, where that is the end of the partition or a row of the commonest shape, without its
+/// many cases; else `None`, and `row` holds no row.
+#[inline(always)]
+pub fn decode_common(bytes: &[u8], layout: &Layout, row: &mut RowBuf) -> Option<(Decoded, usize)> {
+    let flags = *bytes.first()?;
+    if flags & END_OF_PARTITION != 0 {
+        return Some((Decoded::End, 1));
+    }
+    if flags != PLAIN_ROW || !layout.regulars.simple {
+        return None;
+    }
+    Some((Decoded::Row, plain::decode_row(bytes, layout, row)?))
 }
 
 /// Decodes what stands at the start of `bytes` into `row` or `marker`, with spans that count from there; returns what

@@ -46,6 +46,8 @@ pub(super) struct ColumnsLayout {
     pub has_only_newer: bool,
     /// Every cell is kept.
     pub plain: bool,
+    /// Besides, there is one cell a column, in the order of the stream.
+    pub simple: bool,
 }
 
 /// How the rows of one SSTable are decoded into one stream.
@@ -124,6 +126,7 @@ impl Layout {
         }
         regulars.has_only_newer = regulars.columns.iter().any(|c| c.only_newer);
         regulars.plain &= !regulars.has_only_newer;
+        regulars.simple &= regulars.plain;
         layout
     }
 
@@ -178,13 +181,16 @@ fn columns(
         })
         .collect::<Result<Vec<_>>>()?;
     let kept = || columns.iter().map(|c| c.target).filter(|&t| t != SKIP);
+    let unsorted = !kept().zip(kept().skip(1)).all(|(a, b)| a < b);
+    let plain = targets
+        .iter()
+        .all(|t| t.index.is_some() && t.dropped_at.is_none());
     Ok(ColumnsLayout {
-        unsorted: !kept().zip(kept().skip(1)).all(|(a, b)| a < b),
+        unsorted,
         has_only_newer: false,
         has_dropped: targets.iter().any(|t| t.dropped_at.is_some()),
-        plain: targets
-            .iter()
-            .all(|t| t.index.is_some() && t.dropped_at.is_none()),
+        plain,
+        simple: plain && !unsorted && columns.iter().all(|c| !c.complex),
         columns,
     })
 }
