@@ -62,6 +62,8 @@ pub fn decode_partition_start<'a>(
     let len = c.position();
     if layout.has_statics() {
         decode_static_row(&mut c, layout, static_row)?;
+    } else if !static_row.is_empty() {
+        static_row.clear();
     }
     let start = PartitionStart { key, deletion, len };
     Ok((start, c.position()))
