@@ -19,6 +19,8 @@ pub struct TableReader {
     schema: TableSchema,
     rules: MergeRules,
     sstables: Vec<Member>,
+    /// A query of everything: no column keeps it from asking for whole rows SSTable by SSTable.
+    all_by_name: bool,
 }
 
 /// An SSTable, and where its columns go.
@@ -108,7 +110,10 @@ impl TableReader {
                 layout: Arc::new(layout),
             });
         }
+        let mut columns = schema.statics.iter().chain(&schema.regulars);
+        let all_by_name = !columns.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter);
         Ok(TableReader {
+            all_by_name,
             schema,
             rules: MergeRules::new(header, partitioner),
             sstables: members,
@@ -188,9 +193,7 @@ impl TableReader {
     }
 
     fn everything(&self) -> Queried {
-        let mut columns = self.schema.statics.iter().chain(&self.schema.regulars);
-        let by_name = !columns.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter);
-        self.queried(None, by_name)
+        self.queried(None, self.all_by_name)
     }
 
     /// [`Self::read`] for a query.
@@ -208,13 +211,14 @@ impl TableReader {
         let slices = if slices.is_empty() { WHOLE } else { slices };
         let mut sources = Vec::new();
         for (i, member) in self.sstables.iter().enumerate() {
-            let layout = queried.layout(i, member);
+            let layout = || queried.layout(i, member);
             if let Some(reader) = member.read(&decorated, slices, reversed, layout)? {
-                sources.push(TableSource::Slices(Box::new(reader)));
+                sources.push(TableSource::Slices(reader));
             }
         }
         let merge = Merge::new(&self.rules, sources, reversed);
-        Ok(match self.is_read_by_name(slices, queried) {
+        let meets = merge.sources().len() > 1;
+        Ok(match meets && self.is_read_by_name(slices, queried) {
             true => merge.with_first_clustering(),
             false => merge,
         })
@@ -274,10 +278,13 @@ impl Member {
         key: &DecoratedKey<'a>,
         slices: &'a [Slice],
         reversed: bool,
-        layout: Arc<Layout>,
-    ) -> Result<Option<SliceReader<'a>>> {
+        layout: impl FnOnce() -> Arc<Layout>,
+    ) -> Result<Option<Box<SliceReader<'a>>>> {
         let sstable = &self.sstable;
-        let (position, row_index, certain) = match sstable.lookup(key)? {
+        if !sstable.might_contain(key)? {
+            return Ok(None);
+        }
+        let (position, row_index, certain) = match sstable.locate(key)? {
             Lookup::Absent => return Ok(None),
             Lookup::At(at) => (at.data_position, at.row_index, at.key.is_some()),
             Lookup::NoIndex => match self.search(key)? {
@@ -294,12 +301,8 @@ impl Member {
             reversed,
         };
         let window = Window::new(sstable.data().clone(), Fetch::Point);
-        Ok(Some(SliceReader::new(
-            window,
-            layout,
-            sstable.clusterings(),
-            request,
-        )))
+        let reader = SliceReader::new(window, layout(), sstable.clusterings(), request);
+        Ok(Some(Box::new(reader)))
     }
 
     /// Finds a partition without any index, by reading the data up to it.

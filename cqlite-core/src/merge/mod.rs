@@ -6,17 +6,18 @@
 //! A partition that only one source has, and a row that only one source has under no foreign deletion, pass through
 //! untouched and uncopied.
 
+mod meeting;
 pub mod reconcile;
 mod row;
 
 use crate::Result;
 use crate::model::{
-    BoundKind, ClusteringComparator, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
-    PartitionSource, RowRef, Span, StreamHeader, Unfiltered,
+    ClusteringComparator, DeletionTime, PartitionHead, PartitionSource, StreamHeader, Unfiltered,
 };
-use crate::partitioner::Partitioner;
+use crate::partitioner::{Partitioner, Token};
+use meeting::Meeting;
 pub use row::OwnedRow;
-use row::{ClusteringOf, ColumnRules, RowMerger};
+use row::{ClusteringOf, ColumnRules};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -61,266 +62,141 @@ impl MergeRules {
 /// Many sources as one. All of them have the same header, and the same direction inside partitions.
 pub struct Merge<'a, S> {
     rules: &'a MergeRules,
-    reversed: bool,
-    clustering: ClusteringOf,
+    order: Order,
     inputs: Vec<Input<S>>,
     started: bool,
     /// The inputs that have the present partition.
-    members: Vec<usize>,
-    deletion: DeletionTime,
-    static_row: OwnedRow,
-    /// The inputs at the present position.
-    group: Vec<usize>,
-    /// Deletion that is open in the merged stream.
-    open: DeletionTime,
-    current: Current,
-    merger: RowMerger,
-    row: OwnedRow,
-    marker: MarkerBuf,
-    marker_bytes: Vec<u8>,
+    members: Chosen,
+    /// Merges it where they are several; made when that happens first.
+    meeting: Option<Box<Meeting>>,
+}
+
+/// How partitions are read, and what that means for the merged rows.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    reversed: bool,
+    clustering: ClusteringOf,
 }
 
 struct Input<S> {
     source: S,
     /// It stands on a partition that was not merged yet, or is being merged.
     has_partition: bool,
+    /// It has the present partition.
+    is_member: bool,
+    /// Orders its partition among those of the others, as far as a number can.
+    rank: i64,
     /// It stands on an unfiltered that was not merged yet.
     has_unfiltered: bool,
+    /// It stands on the present position.
+    is_in_group: bool,
     /// Deletion of the range tombstone that is open in it.
     open: DeletionTime,
 }
 
-enum Current {
-    /// What the input stands on.
-    Of(usize),
-    Row,
-    Marker,
+/// The inputs that compare least, of those that were looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chosen {
+    first: usize,
+    count: usize,
+}
+
+impl Chosen {
+    /// Takes input `i`, given how it compares with those that were chosen. `true` if it is one of them now, and no other
+    /// before `first` is.
+    fn take(&mut self, i: usize, order: Ordering) -> bool {
+        match order {
+            Ordering::Less => *self = Chosen { first: i, count: 1 },
+            Ordering::Equal => self.count += 1,
+            Ordering::Greater => {}
+        }
+        order.is_le()
+    }
 }
 
 impl<'a, S: PartitionSource> Merge<'a, S> {
     /// Merges `sources`. `reversed` ones give each partition's content from its end.
     pub fn new(rules: &'a MergeRules, sources: Vec<S>, reversed: bool) -> Self {
+        let input = |source| Input {
+            source,
+            has_partition: false,
+            is_member: false,
+            rank: 0,
+            has_unfiltered: false,
+            is_in_group: false,
+            open: DeletionTime::LIVE,
+        };
         Merge {
             rules,
-            reversed,
-            clustering: ClusteringOf::Last,
-            inputs: sources
-                .into_iter()
-                .map(|source| Input {
-                    source,
-                    has_partition: false,
-                    has_unfiltered: false,
-                    open: DeletionTime::LIVE,
-                })
-                .collect(),
+            order: Order {
+                reversed,
+                clustering: ClusteringOf::Last,
+            },
+            inputs: sources.into_iter().map(input).collect(),
             started: false,
-            members: Vec::new(),
-            deletion: DeletionTime::LIVE,
-            static_row: OwnedRow::default(),
-            group: Vec::new(),
-            open: DeletionTime::LIVE,
-            current: Current::Row,
-            merger: RowMerger::default(),
-            row: OwnedRow::default(),
-            marker: MarkerBuf::default(),
-            marker_bytes: Vec::new(),
+            members: Chosen::default(),
+            meeting: None,
         }
     }
 
     /// Rows get the clustering values of the version whose source comes first, not last.
     pub fn with_first_clustering(mut self) -> Self {
-        self.clustering = ClusteringOf::First;
+        self.order.clustering = ClusteringOf::First;
         self
     }
 
     /// The sources, for what they may tell besides their partitions.
-    pub fn sources(&self) -> impl Iterator<Item = &S> {
+    pub fn sources(&self) -> impl ExactSizeIterator<Item = &S> {
         self.inputs.iter().map(|input| &input.source)
     }
 
+    /// Moves the inputs of the last partition, and at first all, to their next.
     fn advance_partitions(&mut self) -> Result<()> {
-        if !self.started {
-            self.started = true;
-            self.members = (0..self.inputs.len()).collect();
-        }
-        for &i in &self.members {
-            let input = &mut self.inputs[i];
+        let alone = self.inputs.len() == 1;
+        for input in &mut self.inputs {
+            if self.started && !input.is_member {
+                continue;
+            }
             input.has_partition = input.source.next_partition()?;
+            if input.has_partition && !alone {
+                let token = self.rules.partitioner.token(input.source.partition().key);
+                // Tokens of other kinds are not worth keeping: they are compared where they lie.
+                input.rank = match token {
+                    Token::Long(token) => token,
+                    _ => 0,
+                };
+            }
         }
+        self.started = true;
         Ok(())
     }
 
-    /// Collects the inputs that stand on the smallest key.
+    /// Chooses the inputs that stand on the smallest key.
     fn select_members(&mut self) {
-        self.members.clear();
+        let mut members = Chosen::default();
         for i in 0..self.inputs.len() {
+            self.inputs[i].is_member = false;
             if !self.inputs[i].has_partition {
                 continue;
             }
-            let order = match self.members.first() {
-                None => Ordering::Less,
-                Some(&first) => {
-                    let a = self.inputs[i].source.partition().key;
-                    let b = self.inputs[first].source.partition().key;
-                    self.rules.partitioner.compare_keys(a, b)
+            let order = match members.count {
+                0 => Ordering::Less,
+                _ => {
+                    let (a, b) = (&self.inputs[i], &self.inputs[members.first]);
+                    a.rank.cmp(&b.rank).then_with(|| {
+                        let partitioner = &self.rules.partitioner;
+                        partitioner.compare_keys(a.source.partition().key, b.source.partition().key)
+                    })
                 }
             };
-            collect_least(&mut self.members, i, order);
-        }
-    }
-
-    fn begin_partition(&mut self) -> Result<()> {
-        self.open = DeletionTime::LIVE;
-        self.static_row.clear();
-        self.group.clear();
-        if let [_] = self.members[..] {
-            return Ok(());
-        }
-        self.deletion = DeletionTime::LIVE;
-        for &i in &self.members {
-            let deletion = self.inputs[i].source.partition().deletion;
-            self.deletion = self.deletion.max(deletion);
-        }
-        let statics: Vec<RowRef<'_>> = self
-            .members
-            .iter()
-            .filter_map(|&i| self.inputs[i].source.partition().static_row)
-            .collect();
-        let out = &mut self.static_row;
-        self.merger.merge(
-            &statics,
-            self.clustering,
-            self.deletion,
-            &self.rules.statics,
-            out,
-        )?;
-        for &i in &self.members {
-            let input = &mut self.inputs[i];
-            input.open = DeletionTime::LIVE;
-            input.has_unfiltered = input.source.next_unfiltered()?;
-        }
-        Ok(())
-    }
-
-    /// Collects the inputs that stand on the smallest position, in the direction of reading.
-    fn select_group(&mut self) {
-        self.group.clear();
-        for &i in &self.members {
-            if !self.inputs[i].has_unfiltered {
-                continue;
-            }
-            let order = match self.group.first() {
-                None => Ordering::Less,
-                Some(&first) => {
-                    let a = self.inputs[i].source.unfiltered();
-                    let b = self.inputs[first].source.unfiltered();
-                    let order = self.rules.comparator.compare(
-                        a.clustering(),
-                        a.kind(),
-                        b.clustering(),
-                        b.kind(),
-                    );
-                    match self.reversed {
-                        true => order.reverse(),
-                        false => order,
-                    }
-                }
-            };
-            collect_least(&mut self.group, i, order);
-        }
-    }
-
-    /// Merges what the group stands on; `false` if nothing comes of it.
-    fn merge_group(&mut self) -> Result<bool> {
-        let first = self.group[0];
-        if let Unfiltered::Marker(_) = self.inputs[first].source.unfiltered() {
-            return Ok(self.merge_markers());
-        }
-        let active = self.deletion.max(self.open);
-        if self.group.len() == 1 && active.is_live() {
-            self.current = Current::Of(first);
-            return Ok(true);
-        }
-        // A handful of rows: one small allocation, and only where rows really meet.
-        let versions: Vec<RowRef<'_>> = self
-            .group
-            .iter()
-            .filter_map(|&i| match self.inputs[i].source.unfiltered() {
-                Unfiltered::Row(row) => Some(row),
-                Unfiltered::Marker(_) => None,
-            })
-            .collect();
-        self.current = Current::Row;
-        let (rules, out) = (&self.rules.regulars, &mut self.row);
-        self.merger
-            .merge(&versions, self.clustering, active, rules, out)
-    }
-
-    /// Works out what is deleted from here on; a marker comes of it where that changes.
-    fn merge_markers(&mut self) -> bool {
-        let mut weight = Ordering::Less;
-        for (n, &i) in self.group.iter().enumerate() {
-            let input = &mut self.inputs[i];
-            let Unfiltered::Marker(marker) = input.source.unfiltered() else {
-                continue;
-            };
-            if n == 0 {
-                weight = marker.kind().weight();
-                self.marker.values.clear();
-                self.marker_bytes.clear();
-                for value in marker.values().iter() {
-                    let start = self.marker_bytes.len() as u32;
-                    self.marker_bytes
-                        .extend_from_slice(value.unwrap_or_default());
-                    let len = self.marker_bytes.len() as u32 - start;
-                    self.marker
-                        .values
-                        .push(value.map_or(Span::NULL, |_| Span { start, len }));
+            if order.is_lt() {
+                for input in &mut self.inputs[members.first..i] {
+                    input.is_member = false;
                 }
             }
-            input.open = match self.reversed {
-                false => marker.open(),
-                true => marker.close(),
-            };
+            self.inputs[i].is_member = members.take(i, order);
         }
-        let widest = self
-            .members
-            .iter()
-            .map(|&i| self.inputs[i].open)
-            .fold(DeletionTime::LIVE, DeletionTime::max);
-        let after = match widest.supersedes(&self.deletion) {
-            true => widest,
-            false => DeletionTime::LIVE,
-        };
-        let before = std::mem::replace(&mut self.open, after);
-        if before == after {
-            return false;
-        }
-        (self.marker.close, self.marker.open) = match self.reversed {
-            false => (before, after),
-            true => (after, before),
-        };
-        let (closes, opens) = (!self.marker.close.is_live(), !self.marker.open.is_live());
-        self.marker.kind = match (weight, closes, opens) {
-            (Ordering::Less, true, true) => BoundKind::ExclEndInclStart,
-            (Ordering::Less, true, false) => BoundKind::ExclEnd,
-            (Ordering::Less, ..) => BoundKind::InclStart,
-            (_, true, true) => BoundKind::InclEndExclStart,
-            (_, true, false) => BoundKind::InclEnd,
-            _ => BoundKind::ExclStart,
-        };
-        self.current = Current::Marker;
-        true
-    }
-}
-
-/// Keeps in `least` the inputs that compare least so far, given how `i` compares with them.
-fn collect_least(least: &mut Vec<usize>, i: usize, order: Ordering) {
-    if order.is_lt() {
-        least.clear();
-    }
-    if order.is_le() {
-        least.push(i);
+        self.members = members;
     }
 }
 
@@ -332,50 +208,36 @@ impl<S: PartitionSource> PartitionSource for Merge<'_, S> {
     fn next_partition(&mut self) -> Result<bool> {
         self.advance_partitions()?;
         self.select_members();
-        if self.members.is_empty() {
-            return Ok(false);
+        if self.members.count > 1 {
+            let meeting = self.meeting.get_or_insert_default();
+            meeting.begin(self.rules, self.order, &mut self.inputs)?;
         }
-        self.begin_partition()?;
-        Ok(true)
+        Ok(self.members.count > 0)
     }
 
     fn partition(&self) -> PartitionHead<'_> {
-        let head = self.inputs[self.members[0]].source.partition();
-        if self.members.len() == 1 {
-            return head;
-        }
-        PartitionHead {
-            deletion: self.deletion,
-            static_row: (!self.static_row.is_empty()).then(|| self.static_row.get()),
-            ..head
+        let head = self.inputs[self.members.first].source.partition();
+        match &self.meeting {
+            Some(meeting) if self.members.count > 1 => meeting.partition(head),
+            _ => head,
         }
     }
 
+    #[inline]
     fn next_unfiltered(&mut self) -> Result<bool> {
-        if let [only] = self.members[..] {
-            self.current = Current::Of(only);
-            return self.inputs[only].source.next_unfiltered();
-        }
-        loop {
-            for &i in &self.group {
-                let input = &mut self.inputs[i];
-                input.has_unfiltered = input.source.next_unfiltered()?;
+        match &mut self.meeting {
+            Some(meeting) if self.members.count > 1 => {
+                meeting.next_unfiltered(self.rules, self.order, &mut self.inputs)
             }
-            self.select_group();
-            if self.group.is_empty() {
-                return Ok(false);
-            }
-            if self.merge_group()? {
-                return Ok(true);
-            }
+            _ => self.inputs[self.members.first].source.next_unfiltered(),
         }
     }
 
+    #[inline]
     fn unfiltered(&self) -> Unfiltered<'_> {
-        match self.current {
-            Current::Of(i) => self.inputs[i].source.unfiltered(),
-            Current::Row => Unfiltered::Row(self.row.get()),
-            Current::Marker => Unfiltered::Marker(MarkerRef::new(&self.marker_bytes, &self.marker)),
+        match &self.meeting {
+            Some(meeting) if self.members.count > 1 => meeting.unfiltered(&self.inputs),
+            _ => self.inputs[self.members.first].source.unfiltered(),
         }
     }
 }

@@ -119,6 +119,17 @@ impl<'a> PartitionIndex<'a> {
         }
     }
 
+    /// Raw key of the first partition; `None` without partitions.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn first_key(&self) -> Result<Option<&'a [u8]>> {
+        match self {
+            PartitionIndex::Big { primary, .. } => Ok(primary.first()?.map(|entry| entry.key)),
+            PartitionIndex::Bti { partitions, .. } => Ok(Some(partitions.first_key())),
+        }
+    }
+
     /// Raw keys of the first and of the last partition; `None` without partitions.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::bti::Partitions;
 use super::component::compression_info::CompressionInfo;
 use super::component::filter::BloomFilter;
 use super::component::statistics::{SerializationHeader, Statistics};
-use super::data::{ChunkCache, DataFile, Fetch, Layout};
+use super::data::{ChunkCache, DataFile, Fetch, Layout, Window, decode_key};
 use super::descriptor::{Component, Descriptor};
 use super::index::{Clusterings, Located, PartitionIndex};
 use super::scan::Scan;
@@ -226,7 +226,36 @@ impl SSTable {
                 None => None,
             },
         };
+        if let Some(files) = &files {
+            self.check_belongs(files)?;
+        }
         Ok(self.index.get_or_init(|| files).as_ref())
+    }
+
+    /// That an index begins with the key that Data.db begins with: one of another SSTable would lead astray, since later
+    /// lookups go by its blocks without reading heads of partitions.
+    fn check_belongs(&self, files: &IndexFiles) -> Result<()> {
+        let index = self.view(files)?;
+        let first = index.first_key().map_err(|e| self.in_index(e))?;
+        let mut window = Window::new(self.data.clone(), Fetch::Point);
+        // Data.db that cannot be read, is cut short or empty: whoever reads it will tell.
+        while let Ok(true) = window.more(0) {
+            match decode_key(window.bytes(0)) {
+                Ok(key) if first == Some(key) => return Ok(()),
+                Ok(key) => {
+                    let file = match files {
+                        IndexFiles::Big { index, .. } => index.path(),
+                        IndexFiles::Bti { partitions, .. } => partitions.path(),
+                    };
+                    return Err(Error::corrupt("it begins with another key than Data.db")
+                        .advise("it does not belong to Data.db: move it away, the data can be read without it")
+                        .in_partition(key)
+                        .in_file(file));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// A view of the index of its partitions; `None` if the file is missing.
@@ -234,9 +263,14 @@ impl SSTable {
     /// # Errors
     /// `Corrupt`; the data can be scanned without the index.
     pub fn partition_index(&self) -> Result<Option<PartitionIndex<'_>>> {
-        let view = match self.index_files()? {
-            None => return Ok(None),
-            Some(IndexFiles::Big { index, summary }) => {
+        self.index_files()?
+            .map(|files| self.view(files))
+            .transpose()
+    }
+
+    fn view<'a>(&self, files: &'a IndexFiles) -> Result<PartitionIndex<'a>> {
+        Ok(match files {
+            IndexFiles::Big { index, summary } => {
                 let summary = match summary {
                     Some(file) => Some(Summary::open(file).map_err(|e| e.in_file(file.path()))?),
                     None => None,
@@ -246,23 +280,28 @@ impl SSTable {
                     has_uint_deletion_time: self.descriptor.version.has_uint_deletion_time(),
                 }
             }
-            Some(IndexFiles::Bti { partitions, rows }) => PartitionIndex::Bti {
+            IndexFiles::Bti { partitions, rows } => PartitionIndex::Bti {
                 partitions: Partitions::open(partitions)
                     .map_err(|e| e.in_file(partitions.path()))?,
                 rows,
             },
-        };
-        Ok(Some(view))
+        })
     }
 
     /// The bloom filter; `None` if the file is missing.
     ///
     /// # Errors
     /// `Corrupt`; the data can be read without the filter.
+    #[inline]
     pub fn filter(&self) -> Result<Option<&BloomFilter<Mapped>>> {
         if let Some(filter) = self.filter.get() {
             return Ok(filter.as_ref());
         }
+        self.open_filter()
+    }
+
+    #[cold]
+    fn open_filter(&self) -> Result<Option<&BloomFilter<Mapped>>> {
         let filter = match self.mapped(&Component::Filter)? {
             Some(file) => {
                 let path = file.path().to_owned();
@@ -277,13 +316,20 @@ impl SSTable {
         Ok(self.filter.get_or_init(|| filter).as_ref())
     }
 
-    /// Looks a key up in the bloom filter and the index.
-    pub fn lookup(&self, key: &DecoratedKey<'_>) -> Result<Lookup<'_>> {
-        if let Some(filter) = self.filter()?
-            && !filter.might_contain(key.hash)
-        {
-            return Ok(Lookup::Absent);
-        }
+    /// Whether the bloom filter, if there is one, lets a key through.
+    ///
+    /// # Errors
+    /// `Corrupt` when the filter is.
+    #[inline]
+    pub fn might_contain(&self, key: &DecoratedKey<'_>) -> Result<bool> {
+        Ok(self.filter()?.is_none_or(|f| f.might_contain(key.hash)))
+    }
+
+    /// Looks a key up in the index.
+    ///
+    /// # Errors
+    /// `Corrupt` when the index is.
+    pub fn locate(&self, key: &DecoratedKey<'_>) -> Result<Lookup<'_>> {
         let Some(index) = self.partition_index()? else {
             return Ok(Lookup::NoIndex);
         };
@@ -291,6 +337,17 @@ impl SSTable {
             .lookup(&self.partitioner, key)
             .map_err(|e| self.in_index(e))?;
         Ok(found.map_or(Lookup::Absent, Lookup::At))
+    }
+
+    /// Looks a key up in the bloom filter and the index.
+    ///
+    /// # Errors
+    /// `Corrupt` when one of them is.
+    pub fn lookup(&self, key: &DecoratedKey<'_>) -> Result<Lookup<'_>> {
+        match self.might_contain(key)? {
+            true => self.locate(key),
+            false => Ok(Lookup::Absent),
+        }
     }
 
     /// Names the index file of an error that only knows its component.

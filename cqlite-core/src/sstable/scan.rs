@@ -3,7 +3,8 @@
 //! Authority: `o.a.c.io.sstable.SSTableIdentityIterator`, `o.a.c.io.sstable.format.SSTableSimpleScanner`.
 
 use super::data::{
-    Decoded, Fetch, Layout, Window, decode_common, decode_partition_start, decode_unfiltered, peek_unfiltered,
+    Decoded, Fetch, Layout, Window, decode_common, decode_partition_start, decode_unfiltered,
+    peek_unfiltered,
 };
 use super::reader::SSTable;
 use crate::bytes::DecodeError;

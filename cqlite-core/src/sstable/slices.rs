@@ -5,7 +5,8 @@
 //! A range tombstone that is open at the edge of a slice is given a bound there, so that every slice is whole in itself.
 
 use super::data::{
-    Decoded, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
+    Decoded, Layout, Window, decode_common, decode_partition_start, decode_unfiltered,
+    peek_unfiltered,
 };
 use super::descriptor::{Component, Descriptor};
 use super::index::{Block, Blocks, Clusterings, RowIndexRef};
@@ -43,9 +44,8 @@ pub struct SliceReader<'a> {
     window: Window,
     request: SliceRequest<'a>,
     state: State,
-    /// Bytes of key and static row.
+    /// Bytes of key and static row, if there is one.
     head: Vec<u8>,
-    key_len: usize,
     deletion: DeletionTime,
     static_row: RowBuf,
     body: u64,
@@ -157,7 +157,6 @@ impl<'a> SliceReader<'a> {
             window,
             state: State::Before,
             head: Vec::new(),
-            key_len: 0,
             deletion: DeletionTime::LIVE,
             static_row: RowBuf::default(),
             body: request.position,
@@ -222,11 +221,24 @@ impl<'a> SliceReader<'a> {
     }
 
     fn key(&self) -> &[u8] {
-        &self.head[2..2 + self.key_len]
+        self.request.key
     }
 
     /// Decodes what stands at the position, leaving the position there; its kind and length.
+    #[inline(always)]
     fn decode(&mut self) -> Result<(Decoded, usize)> {
+        let bytes = self.window.bytes(self.position);
+        match decode_common(bytes, &self.layout, &mut self.row) {
+            Some(decoded) => {
+                self.row.position = self.position;
+                Ok(decoded)
+            }
+            None => self.decode_uncommon(),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_uncommon(&mut self) -> Result<(Decoded, usize)> {
         loop {
             let bytes = self.window.bytes(self.position);
             match decode_unfiltered(bytes, &self.layout, &mut self.row, &mut self.marker) {
@@ -578,6 +590,15 @@ impl PartitionSource for SliceReader<'_> {
             self.state = State::Done;
             return Ok(false);
         }
+        if let Some(index) = &self.request.row_index
+            && self.request.certain
+            && !self.layout.has_statics()
+        {
+            // The index tells all that the head would: its chunk need not be read.
+            self.deletion = index.partition_deletion();
+            self.state = State::Inside;
+            return Ok(true);
+        }
         loop {
             let bytes = self.window.bytes(self.position);
             match decode_partition_start(bytes, &self.layout, &mut self.static_row) {
@@ -589,9 +610,10 @@ impl PartitionSource for SliceReader<'_> {
                         self.state = State::Done;
                         return Ok(false);
                     }
-                    self.key_len = start.key.len();
                     self.deletion = start.deletion;
-                    self.head.extend_from_slice(&bytes[..len]);
+                    if !self.static_row.is_empty() {
+                        self.head.extend_from_slice(&bytes[..len]);
+                    }
                     self.position += len as u64;
                     self.body = self.position;
                     self.static_row.position = self.body;

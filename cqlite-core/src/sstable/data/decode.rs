@@ -48,6 +48,11 @@ pub struct PartitionStart<'a> {
     pub len: usize,
 }
 
+/// The raw key at the start of a partition.
+pub fn decode_key(bytes: &[u8]) -> Result<&[u8]> {
+    Cursor::new(bytes).short_bytes()
+}
+
 /// Decodes a partition's key, deletion and static row. The static row goes to `static_row`, whose spans count from the
 /// start of `bytes`; returns the head and the length of everything.
 #[inline(always)]
