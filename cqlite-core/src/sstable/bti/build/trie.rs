@@ -186,6 +186,24 @@ impl<P: Payload> TrieBuilder<P> {
             return;
         };
         let children = &self.complete[open.children_start..];
+        if children.is_empty() {
+            // Most nodes are such.
+            let payload = open.payload.as_ref();
+            write_node(
+                Kind::LEAF,
+                Fan::NONE,
+                payload,
+                std::iter::empty(),
+                &mut self.bytes,
+            );
+            self.complete.push(Child {
+                transition: open.transition,
+                branch_len: 0,
+                node_len: (self.bytes.len() - open.bytes_start) as u32,
+                place: Place::Bytes(open.bytes_start),
+            });
+            return;
+        }
         let branch_len = children.iter().map(Child::len).sum();
         let (kind, fan) = kind(
             children,
