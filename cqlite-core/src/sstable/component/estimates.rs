@@ -28,9 +28,14 @@ impl EstimatedHistogram {
         }
     }
 
+    /// The bucket that `value` is counted in.
+    pub fn bucket(&self, value: i64) -> usize {
+        self.offsets.partition_point(|offset| *offset < value)
+    }
+
     /// Counts `value` `times` times.
     pub fn add(&mut self, value: i64, times: i64) {
-        let bucket = self.offsets.partition_point(|offset| *offset < value);
+        let bucket = self.bucket(value);
         self.counts[bucket] = self.counts[bucket].wrapping_add(times);
     }
 

@@ -21,6 +21,8 @@ use crate::types::{CqlType, counter};
 const PARTITION_SIZE_BOUNDS: usize = 155;
 /// Bounds of the histogram of cells per partition: up to four billion.
 const CELL_COUNT_BOUNDS: usize = 118;
+/// Values below this, which most are, find their bucket in a table.
+const SMALL_VALUES: usize = 1024;
 
 /// What Statistics.db says beside the rows: where they come from and what became of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,9 +73,11 @@ pub struct StatsCollector {
     has_legacy_counter_shards: bool,
     columns_set: i64,
     rows: i64,
-    cells_of_partition: i64,
+    cells_of_partition: u64,
     partition_sizes: EstimatedHistogram,
     cell_counts: EstimatedHistogram,
+    /// The bucket of each small value, in both histograms.
+    small_buckets: Vec<u8>,
     cardinality: Cardinality,
     first_key: Option<Vec<u8>>,
     last_key: Vec<u8>,
@@ -197,7 +201,10 @@ impl StatsCollector {
     /// Collects from rows of these columns.
     pub fn new(stream: &StreamHeader) -> Self {
         let mut columns = stream.statics.iter().chain(&stream.regulars);
+        let partition_sizes = EstimatedHistogram::new(PARTITION_SIZE_BOUNDS);
+        let bucket = |value: usize| partition_sizes.bucket(value as i64) as u8;
         StatsCollector {
+            small_buckets: (0..SMALL_VALUES).map(bucket).collect(),
             comparator: ClusteringComparator::new(&stream.clustering),
             has_counters: columns.any(|c| c.ty == CqlType::Counter),
             times: Times {
@@ -220,7 +227,7 @@ impl StatsCollector {
             columns_set: 0,
             rows: 0,
             cells_of_partition: 0,
-            partition_sizes: EstimatedHistogram::new(PARTITION_SIZE_BOUNDS),
+            partition_sizes,
             cell_counts: EstimatedHistogram::new(CELL_COUNT_BOUNDS),
             cardinality: Cardinality::new(),
             first_key: None,
@@ -282,7 +289,7 @@ impl StatsCollector {
         for d in complex {
             times.deletion(d.time);
         }
-        self.cells_of_partition += buf.cells.len() as i64;
+        self.cells_of_partition += buf.cells.len() as u64;
         self.rows += 1;
         if self.has_counters && !self.has_legacy_counter_shards {
             self.has_legacy_counter_shards = has_legacy_shards(row);
@@ -349,9 +356,9 @@ impl StatsCollector {
     /// The end of the partition, which takes `size` bytes in the uncompressed Data.db.
     #[inline]
     pub fn end_partition(&mut self, size: u64) {
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        self.partition_sizes.add(size, 1);
-        self.cell_counts.add(self.cells_of_partition, 1);
+        let buckets = &self.small_buckets;
+        count(&mut self.partition_sizes, buckets, size);
+        count(&mut self.cell_counts, buckets, self.cells_of_partition);
         self.cells_of_partition = 0;
     }
 
@@ -445,6 +452,14 @@ impl StatsCollector {
             key_range: since_oa.then(|| (self.first_key.unwrap_or_default(), self.last_key)),
             token_space_coverage: since_oa.then_some(provenance.token_space_coverage),
         }
+    }
+}
+
+#[inline(always)]
+fn count(histogram: &mut EstimatedHistogram, small_buckets: &[u8], value: u64) {
+    match small_buckets.get(usize::try_from(value).unwrap_or(usize::MAX)) {
+        Some(bucket) => histogram.counts[usize::from(*bucket)] += 1,
+        None => histogram.add(i64::try_from(value).unwrap_or(i64::MAX), 1),
     }
 }
 

@@ -436,6 +436,35 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever can be decoded can be merged, estimated and encoded.
+        #[test]
+        fn foreign_estimators_do_no_harm(
+            is_sparse: bool,
+            body in proptest::collection::vec(proptest::num::u8::ANY, 0..400),
+        ) {
+            let bytes = match is_sparse {
+                true => header(&[&[1, body.len() as u8 / 5], &body[..]].concat()),
+                false => {
+                    let words = body.iter().copied().cycle().take(4 * WORDS * usize::from(!body.is_empty()));
+                    header(&[0, 0xd8, 0x2a].into_iter().chain(words).collect::<Vec<u8>>())
+                }
+            };
+            if let Ok(foreign) = Cardinality::parse(&bytes) {
+                for n in [3000, 10_000] {
+                    let mut own = of((0..n).map(mix));
+                    own.merge(&foreign);
+                    let mut foreign = foreign.clone();
+                    foreign.merge(&own);
+                    own.estimate();
+                    foreign.add(n);
+                    let bytes = foreign.encode();
+                    proptest::prop_assert_eq!(Cardinality::parse(&bytes).unwrap(), foreign);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_estimator() {
         for (bytes, kind) in [

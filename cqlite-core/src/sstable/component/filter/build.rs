@@ -9,6 +9,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+/// Keys whose bits are set together: the memory that they lie in is then fetched at the same time.
+const BATCH: usize = 64;
+
 /// Filters up to this size are built in memory, larger ones in the mapped file.
 const MEMORY_BYTES_MAX: u64 = 16 << 20;
 
@@ -18,6 +21,10 @@ pub struct FilterBuilder {
     bytes: Bytes,
     bits: Bits,
     hash_count: u32,
+    /// Hashes of keys that are not yet in the bits.
+    waiting: Vec<(u64, u64)>,
+    /// Memory for their bits.
+    positions: Vec<u64>,
 }
 
 /// Header and words.
@@ -71,26 +78,39 @@ impl FilterBuilder {
             bytes,
             bits: Bits::new(size.word_count.into()),
             hash_count: size.hash_count,
+            waiting: Vec::with_capacity(BATCH),
+            positions: Vec::with_capacity(BATCH * size.hash_count as usize),
         }
     }
 
     /// Adds the key with this [`murmur3_128`](crate::partitioner::murmur3_128).
     #[inline]
     pub fn add(&mut self, hash: (u64, u64)) {
+        self.waiting.push(hash);
+        if self.waiting.len() == BATCH {
+            self.set_waiting();
+        }
+    }
+
+    fn set_waiting(&mut self) {
+        for (increment, mut base) in self.waiting.drain(..) {
+            for _ in 0..self.hash_count {
+                self.positions.push(self.bits.bit(base as i64));
+                base = base.wrapping_add(increment);
+            }
+        }
         let bytes = match &mut self.bytes {
             Bytes::Memory(bytes) => &mut bytes[HEADER_BYTES..],
             Bytes::File(map) => &mut map[HEADER_BYTES..],
         };
-        let (increment, mut base) = hash;
-        for _ in 0..self.hash_count {
-            let bit = self.bits.bit(base as i64);
+        for bit in self.positions.drain(..) {
             bytes[(bit >> 3) as usize] |= 1 << (bit & 7);
-            base = base.wrapping_add(increment);
         }
     }
 
     /// The bytes of Filter.db.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&mut self) -> &[u8] {
+        self.set_waiting();
         match &self.bytes {
             Bytes::Memory(bytes) => bytes,
             Bytes::File(map) => map,
@@ -101,7 +121,8 @@ impl FilterBuilder {
     ///
     /// # Errors
     /// `Io`, also if a filter of memory finds the file there.
-    pub fn finish(self, path: &Path) -> Result<()> {
+    pub fn finish(mut self, path: &Path) -> Result<()> {
+        self.set_waiting();
         match self.bytes {
             Bytes::File(map) => map.sync(),
             Bytes::Memory(bytes) => {
@@ -146,7 +167,7 @@ mod tests {
         let mut filter = FilterBuilder::in_memory(size);
         fill(&mut filter);
         assert_eq!(filter.bytes().len() as u64, size.file_bytes());
-        let filter = BloomFilter::open(filter.bytes(), false).unwrap();
+        let filter = BloomFilter::open(filter.bytes().to_vec(), false).unwrap();
         let there = |keys: std::ops::Range<u32>| {
             let hash = |i: u32| murmur3_128(&i.to_be_bytes());
             keys.filter(|i| filter.might_contain(hash(*i))).count()

@@ -143,7 +143,7 @@ fn stats(stats: &Stats, version: Version) -> Result<Vec<u8>> {
     for &(point, count) in &stats.tombstone_drop_times {
         if uint {
             out.put_i64(point as i64);
-            out.put_i32(count.clamp(0, i32::MAX.into()) as i32);
+            out.put_i32(count.clamp(i32::MIN.into(), i32::MAX.into()) as i32);
             // Computed as if it were of a double and an i64.
             padding += 4;
         } else {
