@@ -6,5 +6,6 @@
 pub mod data;
 pub mod fixture;
 pub mod measure;
+pub mod sorted;
 pub mod table;
 pub mod work;

@@ -3,11 +3,14 @@
 //! Every one looks at every cell that it reads ([`Touched`]), and so does the peer's side: equal sums mean equal work.
 
 use crate::data::{CLUSTERING_STEP, kv_key, query};
-use crate::fixture::Rows;
+use crate::fixture::{Format, Rows};
+use crate::sorted::Sorted;
 use crate::table::Table;
-use cqlite_core::Result;
 use cqlite_core::model::{Bound, BoundKind, PartitionSource, Slice, Unfiltered};
 use cqlite_core::partitioner::TokenRange;
+use cqlite_core::sstable::{Descriptor, SSTableWriter, Version, WriteOptions, Written};
+use cqlite_core::{Error, Result};
+use std::path::Path;
 
 /// Rows that a slice asks for.
 pub const SLICE_ROWS: u64 = 100;
@@ -70,6 +73,26 @@ pub fn scan_table(table: &Table) -> Result<Touched> {
     let mut touched = Touched::default();
     touched.all(&mut table.reader.scan(&TokenRange::ALL)?)?;
     Ok(touched)
+}
+
+/// Writes all rows as one SSTable into an empty directory, as a caller does who has them in order.
+///
+/// # Errors
+/// Those of writing.
+pub fn write_sorted(rows: &mut Sorted, directory: &Path, format: Format) -> Result<Written> {
+    let (version, name) = format.parts();
+    let descriptor = Descriptor::next(directory, Version::parse(version, name)?)?;
+    let options = WriteOptions {
+        estimated_keys: rows.partitions(),
+        ..WriteOptions::default()
+    };
+    let header = rows.serialization_header();
+    let mut writer = SSTableWriter::create(descriptor, &header, rows.header(), options)?;
+    rows.restart();
+    writer.append_all(rows)?;
+    writer
+        .finish()?
+        .ok_or_else(|| Error::invalid("there are no rows"))
 }
 
 /// A read of one partition or of a slice of it. Small, since many are kept while memory is measured.

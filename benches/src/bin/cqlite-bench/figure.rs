@@ -6,9 +6,10 @@
 
 use crate::{Place, ReadArgs, TableName};
 use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, percentile};
+use cqlite_benches::sorted::Sorted;
 use cqlite_benches::table::Table;
 use cqlite_benches::work::{self, At, Query, Touched};
-use cqlite_core::Result;
+use cqlite_core::{Error, Result};
 use serde_json::json;
 use std::time::Instant;
 
@@ -105,7 +106,42 @@ fn measure_scan(
         peak,
         latencies: None,
     };
-    figure.print(args, &table);
+    figure.print(args, table.rows.table());
+    Ok(())
+}
+
+/// The rows are made before the times are taken, but one by one where memory is measured.
+pub(crate) fn write(args: &ReadArgs, table: TableName) -> Result<()> {
+    let rows = args.data.shape(table);
+    let root = args.dir.clone().unwrap_or_else(|| args.data.root());
+    let directory = root.join(format!("written-{}", std::process::id()));
+    let io = |e| Error::io(&directory, e);
+    let run = |sorted: &mut Sorted| {
+        std::fs::create_dir_all(&directory).map_err(io)?;
+        let written = work::write_sorted(sorted, &directory, args.data.format())?;
+        std::fs::remove_dir_all(&directory).map_err(io)?;
+        Ok::<_, Error>(written)
+    };
+    let mut sorted = Sorted::new(rows, true);
+    let runs = Runs::measure(args.warm, args.reps, || run(&mut sorted).map(drop))?;
+    drop(sorted);
+    let mut sorted = Sorted::new(rows, false);
+    let (written, peak) = peak_rss_anon_bytes(|| run(&mut sorted));
+    let touched = Touched {
+        rows: rows.count(),
+        bytes: written?.uncompressed,
+        sum: 0,
+    };
+    let figure = Figure {
+        name: "write sorted",
+        ops: rows.count(),
+        unit: "rows",
+        runs,
+        touched,
+        peak,
+        latencies: None,
+    };
+    figure.print(args, rows.table());
     Ok(())
 }
 
@@ -129,7 +165,7 @@ fn measure_queries(args: &ReadArgs, name: &str, table: &Table, queries: &[Query]
         peak,
         latencies: Some([0.5, 0.99].map(|share| percentile(&mut nanos, share))),
     };
-    figure.print(args, table);
+    figure.print(args, table.rows.table());
     Ok(())
 }
 
@@ -146,7 +182,7 @@ struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    fn print(&self, args: &ReadArgs, table: &Table) {
+    fn print(&self, args: &ReadArgs, table: &str) {
         let cached = if args.cache > 0 { " cached" } else { "" };
         let (version, format) = args.data.format().parts();
         let (wall, cpu) = (self.runs.wall_median(), self.runs.cpu_median());
@@ -155,7 +191,7 @@ impl Figure<'_> {
             "by": "cqlite",
             "round": args.round,
             "bench": format!("{}{cached}", self.name),
-            "table": table.rows.table(),
+            "table": table,
             "fmt": format!("{format}-{version}"),
             "ops": self.ops,
             "unit": self.unit,

@@ -58,6 +58,13 @@ enum Verb {
     },
     /// Reads single rows of partitions of `wide`
     Row(ReadArgs),
+    /// Writes a table, whose rows come in order, as one SSTable
+    Write {
+        /// Which table
+        table: TableName,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
     /// Runs a command without its output: wall and CPU time, private and all memory
     Command(command::CommandArgs),
     /// Shows the ratios of what is in files of printed lines
@@ -154,8 +161,12 @@ impl DataArgs {
         }
     }
 
+    fn root(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(default_root)
+    }
+
     fn make(&self, table: TableName) -> Result<PathBuf> {
-        let root = self.data.clone().unwrap_or_else(default_root);
+        let root = self.root();
         ensure(&root, self.format(), self.shape(table)).map_err(|e| Error::io(&root, e))
     }
 }
@@ -171,6 +182,7 @@ fn main() -> ExitCode {
         Verb::Miss(read) => figure::miss(read),
         Verb::Slice { reversed, at, read } => figure::slice(read, *reversed, *at),
         Verb::Row(read) => figure::row(read),
+        Verb::Write { table, read } => figure::write(read, *table),
         Verb::Command(args) => command::run(args),
         Verb::Compare { files } => compare::run(files),
     };
