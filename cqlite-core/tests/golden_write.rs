@@ -3,11 +3,14 @@
 
 use cqlite_core::sstable::component::compression_info::CompressionInfo;
 use cqlite_core::sstable::component::filter::FilterSize;
+use cqlite_core::sstable::component::statistics::SerializationHeader;
 use cqlite_core::sstable::data::{Buffer, DataFile, Scratch};
+use cqlite_core::sstable::verify::{VerifyOptions, verify};
 use cqlite_core::sstable::{
     Component, CompressionOptions, Descriptor, OpenOptions, Provenance, SSTable, SSTableWriter,
-    WriteOptions,
+    Version, WriteOptions,
 };
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -220,4 +223,65 @@ fn written_again_as_they_were() {
     }
     assert!(wrong.is_empty(), "of {count}:\n{}", wrong.join("\n"));
     assert!(count > 200);
+}
+
+/// Any readable version becomes any that is written, one after the other.
+#[test]
+fn written_in_other_versions() {
+    let mut files = Vec::new();
+    data_files(&golden(), &mut files);
+    files.sort();
+    let versions = [("nb", "big"), ("oa", "big"), ("da", "bti")];
+    let (mut wrong, mut count, mut unstorable) = (Vec::new(), 0, 0);
+    for (i, path) in files.iter().enumerate() {
+        let name = path.to_str().unwrap();
+        // Only its schema knows that the user type is frozen.
+        if name.contains("/frozen_udt/") || name.contains("/bad/") {
+            continue;
+        }
+        let sstable = SSTable::open(path, &OpenOptions::default()).unwrap();
+        let header = &sstable.statistics().header;
+        let made = SerializationHeader::of_stream(sstable.stream(), header.encoding_stats());
+        let (version, format) = versions[i % 3];
+        if sstable.descriptor().version.is_writable() && made != *header {
+            wrong.push(format!("{name} header: {made:?} {header:?}"));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let version = Version::parse(version, format).unwrap();
+        let descriptor = Descriptor::next(dir.path(), version).unwrap();
+        let options = WriteOptions {
+            column_index_size: Some(1024),
+            partitioner: sstable.partitioner().clone(),
+            estimated_keys: 100,
+            ..WriteOptions::default()
+        };
+        let mut writer =
+            SSTableWriter::create(descriptor.clone(), &made, sstable.stream(), options).unwrap();
+        let mut scan = sstable.scan().unwrap();
+        if let Err(e) = writer.append_all(&mut scan) {
+            // Deletions before 1970 and after 2106 have no place since `oa`.
+            match e
+                .to_string()
+                .contains("cannot be stored since version `oa`")
+            {
+                true => unstorable += 1,
+                false => wrong.push(format!("{name} to {version}: {e}")),
+            }
+            continue;
+        }
+        writer.finish().unwrap().unwrap();
+        let mut faults = Vec::new();
+        verify(
+            &descriptor,
+            &VerifyOptions::default(),
+            &mut |finding| faults.push(format!("{finding:?}")),
+            &mut |_, _| ControlFlow::Continue(()),
+        );
+        if !faults.is_empty() {
+            wrong.push(format!("{name} to {version}: {}", faults.join(" | ")));
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "of {count}:\n{}", wrong.join("\n"));
+    assert!(count > 800 && unstorable < 10, "{count} {unstorable}");
 }

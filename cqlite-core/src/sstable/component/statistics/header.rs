@@ -4,8 +4,8 @@
 
 use super::{DELETION_TIME_EPOCH, SerializationHeader, Stats, TIMESTAMP_EPOCH};
 use crate::Result;
-use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef};
-use crate::schema::compare_raw_column_names;
+use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef, StreamHeader};
+use crate::schema::{Column, compare_raw_column_names};
 use crate::types::CqlType;
 use std::collections::BTreeMap;
 
@@ -153,6 +153,35 @@ impl SerializationHeader {
             min_local_deletion_time: stats.min_local_deletion_time,
             min_ttl: stats.min_ttl.into(),
             ..self
+        }
+    }
+
+    /// The header of an SSTable of these types, with columns in the order that they are stored in.
+    pub fn of_stream(stream: &StreamHeader, stats: EncodingStats) -> Self {
+        let columns = |columns: &[Column]| {
+            let mut columns: Vec<_> = columns
+                .iter()
+                .map(|c| (c.name.as_bytes().to_vec(), &c.ty))
+                .collect();
+            columns.sort_by(|a, b| {
+                let by_kind = a.1.is_multi_cell().cmp(&b.1.is_multi_cell());
+                by_kind.then_with(|| compare_raw_column_names(&a.0, &b.0))
+            });
+            let named = columns.into_iter().map(|(n, ty)| (n, ty.marshal_name()));
+            named.collect()
+        };
+        let clustering = stream.clustering.iter().map(|c| match c.descending {
+            true => CqlType::Reversed(c.ty.clone().into()).marshal_name(),
+            false => c.ty.marshal_name(),
+        });
+        SerializationHeader {
+            min_timestamp: stats.min_timestamp,
+            min_local_deletion_time: stats.min_local_deletion_time,
+            min_ttl: stats.min_ttl.into(),
+            key_type: stream.key_type.marshal_name(),
+            clustering_types: clustering.collect(),
+            statics: columns(&stream.statics),
+            regulars: columns(&stream.regulars),
         }
     }
 
