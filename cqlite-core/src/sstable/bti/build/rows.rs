@@ -81,10 +81,11 @@ impl RowsBuilder {
 
     /// Adds a block of the partition that [`finish_partition`](Self::finish_partition) will end: the clusterings or
     /// bounds that it starts and ends with, its offset in bytes from the partition's start, and the deletion of the
-    /// range tombstone that is open there.
+    /// range tombstone that is open there. If that cannot be stored, for its timestamp is negative, the block before it
+    /// goes on instead.
     ///
     /// # Errors
-    /// `InvalidInput` if it does not follow the block before it, or if its offset or deletion cannot be stored.
+    /// `InvalidInput` if it does not follow the block before it, or if its offset cannot be stored.
     pub fn add_block(
         &mut self,
         (first, first_kind): (ClusteringRef<'_>, BoundKind),
@@ -92,13 +93,16 @@ impl RowsBuilder {
         offset: u64,
         open_deletion: DeletionTime,
     ) -> Result<()> {
-        let entry = Entry {
+        let mut entry = Entry {
             offset: checked_offset(offset)?,
-            open_deletion: match open_deletion.is_live() {
-                true => None,
-                false => Some(stored(open_deletion)?),
-            },
+            open_deletion: None,
         };
+        if !open_deletion.is_live() {
+            entry.open_deletion = stored(open_deletion);
+            if entry.open_deletion.is_none() {
+                return self.extend_block(last, last_kind);
+            }
+        }
         self.separator.clear();
         if self.block_count > 0 {
             self.first.clear();
@@ -106,9 +110,13 @@ impl RowsBuilder {
             separate(&self.max, &self.first, &mut self.separator)?;
         }
         self.trie.add(&self.separator, entry, &mut self.pages)?;
-        self.max.clear();
-        write_comparable_clustering(&self.columns, last.iter(), last_kind, &mut self.max);
         self.block_count += 1;
+        self.extend_block(last, last_kind)
+    }
+
+    fn extend_block(&mut self, last: ClusteringRef<'_>, kind: BoundKind) -> Result<()> {
+        self.max.clear();
+        write_comparable_clustering(&self.columns, last.iter(), kind, &mut self.max);
         Ok(())
     }
 
@@ -166,12 +174,11 @@ fn checked_offset(offset: u64) -> Result<u64> {
     }
 }
 
-fn stored(deletion: DeletionTime) -> Result<[u8; DELETION_BYTES]> {
+/// The bytes of a deletion that is not live, unless it cannot be stored.
+fn stored(deletion: DeletionTime) -> Option<[u8; DELETION_BYTES]> {
     let mut bytes = Vec::with_capacity(DELETION_BYTES);
-    write_deletion_time(&mut bytes, deletion, HAS_UINT_DELETION_TIME)?;
-    // Every deletion that is not live has this length.
-    <[u8; DELETION_BYTES]>::try_from(bytes.as_slice())
-        .map_err(|_| Error::invalid("a deletion of no known length"))
+    write_deletion_time(&mut bytes, deletion, HAS_UINT_DELETION_TIME).ok()?;
+    bytes.try_into().ok()
 }
 
 /// Appends what is greater than the end of a block and not greater than the start of the next: what they have in
