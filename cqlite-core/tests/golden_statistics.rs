@@ -5,7 +5,7 @@ use cqlite_core::model::{PartitionSource, Unfiltered};
 use cqlite_core::partitioner::murmur3_128;
 use cqlite_core::sstable::component::filter::{FilterBuilder, FilterSize};
 use cqlite_core::sstable::component::statistics::{
-    EncodingStats, EncodingStatsCollector, Statistics,
+    ClusteringRange, EncodingStats, EncodingStatsCollector, Statistics, Stats,
 };
 use cqlite_core::sstable::writer::inputs::{approximate_key_count, estimated_keys, merged_header};
 use cqlite_core::sstable::writer::stats::{Provenance, StatsCollector};
@@ -360,4 +360,51 @@ fn repairs_are_not_mixed() {
         );
     }
     assert!(refused >= 3 && intervals > 300, "{refused} {intervals}");
+}
+
+/// CRC32 of Statistics.db after `MetadataSerializer.mutateLevel` to 3 and `mutateRepairMetadata`.
+#[test]
+fn replaced_they_are_what_cassandra_makes_of_them() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden");
+    for (file, expected) in [
+        ("oa/histograms/oa-1-big-Statistics.db", 0xfb9d648c),
+        ("oa/leveled/oa-2-big-Statistics.db", 0xe33710f7),
+        ("da/expiring/da-1-bti-Statistics.db", 0x7793d4b8),
+        ("nb/histograms/nb-1-big-Statistics.db", 0x6d860fa7),
+        ("nb/range_tombstones/nb-1-big-Statistics.db", 0xab56950e),
+        ("na/statistics/na-2-big-Statistics.db", 0x563f2e41),
+        ("me/wide_reversed/me-1-big-Statistics.db", 0x3a413c5c),
+        ("md/types_regular/md-1-big-Statistics.db", 0xc7bd3577),
+        ("mc/states/mc-2-big-Statistics.db", 0x613d5105),
+        ("mb/wide/mb-1-big-Statistics.db", 0xe033cc26),
+        ("ma/types_clustering/ma-1-big-Statistics.db", 0x077dbf2f),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let from = golden.join(file);
+        let path = directory.path().join(from.file_name().unwrap());
+        let left_behind = path.with_extension("db.tmp");
+        std::fs::copy(&from, &path).unwrap();
+        std::fs::write(&left_behind, b"half of a file").unwrap();
+        let descriptor = Descriptor::parse(&path).unwrap().0;
+        let change = |stats: &mut Stats| {
+            stats.level = 3;
+            stats.repaired_at = 1_234_567_890_123;
+            stats.pending_repair = None;
+            stats.is_transient = false;
+        };
+        Statistics::mutate(&descriptor, change).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(crc32fast::hash(&bytes), expected, "{file}");
+        assert!(!left_behind.exists());
+        // What cannot be stored leaves the file as it was.
+        let change = |stats: &mut Stats| {
+            stats.min_local_deletion_time = -1;
+            stats.clustering = ClusteringRange::Lists {
+                min: vec![vec![0; 65_536]],
+                max: Vec::new(),
+            };
+        };
+        assert!(Statistics::mutate(&descriptor, change).is_err(), "{file}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
 }

@@ -3,10 +3,9 @@
 //! Authority: `o.a.c.utils.{BloomFilter,BloomFilterSerializer}`.
 
 use super::{Bits, FilterSize, HEADER_BYTES};
-use crate::io::MappedMut;
+use crate::io::{MappedMut, Output};
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 /// Keys whose bits are set together: the memory that they lie in is then fetched at the same time.
@@ -45,19 +44,20 @@ impl FilterBuilder {
     /// An empty filter in the new file `path`, all of which is written at once so that a full disk is an error here.
     ///
     /// # Errors
-    /// `Io`, also if the file exists.
+    /// `InvalidInput` if the file exists, `Io`.
     pub fn in_file(path: &Path, size: FilterSize) -> Result<Self> {
-        let io = |e| Error::io(path, e);
-        let mut file = create(path)?;
-        file.write_all(&header(size)).map_err(io)?;
+        let mut out = Output::create(path)?;
+        out.write(&header(size))?;
         let mut left = size.file_bytes() - HEADER_BYTES as u64;
-        let zeros = vec![0; 1 << 16];
+        let zeros = [0; 1 << 13];
         while left > 0 {
             let n = left.min(zeros.len() as u64);
-            file.write_all(&zeros[..n as usize]).map_err(io)?;
+            out.write(&zeros[..n as usize])?;
             left -= n;
         }
-        let map = MappedMut::new(path, file)?;
+        out.finish()?;
+        let file = File::options().read(true).write(true).open(path);
+        let map = MappedMut::new(path, file.map_err(|e| Error::io(path, e))?)?;
         Ok(Self::over(Bytes::File(map), size))
     }
 
@@ -120,16 +120,15 @@ impl FilterBuilder {
     /// Writes the file `path`, which is the one that it was created with, and syncs it.
     ///
     /// # Errors
-    /// `Io`, also if a filter of memory finds the file there.
+    /// `Io`; `InvalidInput` if a filter in memory finds the file there.
     pub fn finish(mut self, path: &Path) -> Result<()> {
         self.set_waiting();
         match self.bytes {
             Bytes::File(map) => map.sync(),
             Bytes::Memory(bytes) => {
-                let io = |e| Error::io(path, e);
-                let mut file = create(path)?;
-                file.write_all(&bytes).map_err(io)?;
-                file.sync_all().map_err(io)
+                let mut out = Output::create(path)?;
+                out.write(&bytes)?;
+                out.finish().map(|_| ())
             }
         }
     }
@@ -140,12 +139,6 @@ fn header(size: FilterSize) -> [u8; HEADER_BYTES] {
     header[..4].copy_from_slice(&size.hash_count.to_be_bytes());
     header[4..].copy_from_slice(&size.word_count.to_be_bytes());
     header
-}
-
-fn create(path: &Path) -> Result<File> {
-    let mut options = File::options();
-    let file = options.read(true).write(true).create_new(true).open(path);
-    file.map_err(|e| Error::io(path, e))
 }
 
 #[cfg(test)]
@@ -190,6 +183,6 @@ mod tests {
         in_memory.finish(&b).unwrap();
         assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
         let again = FilterBuilder::in_file(&a, size).unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::Io);
+        assert_eq!(again.kind(), ErrorKind::InvalidInput);
     }
 }

@@ -10,6 +10,7 @@
 mod decode;
 mod encode;
 mod header;
+mod mutate;
 
 use crate::Result;
 use crate::model::Bound;
