@@ -3,8 +3,7 @@
 //! Authority: `o.a.c.io.sstable.SSTableIdentityIterator`, `o.a.c.io.sstable.format.SSTableSimpleScanner`.
 
 use super::data::{
-    Decoded, Fetch, Layout, Window, decode_common, decode_partition_start, decode_unfiltered,
-    peek_unfiltered,
+    Decoded, Fetch, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
 use super::reader::SSTable;
 use crate::bytes::DecodeError;
@@ -129,36 +128,6 @@ impl Scan {
         Err(self.fail(e.into()))
     }
 
-    #[inline(always)]
-    fn stand_on(&mut self, decoded: Decoded, len: usize) {
-        let at = self.position;
-        self.position += len as u64;
-        self.current = decoded;
-        self.current_at = at..self.position;
-        match decoded {
-            Decoded::Row => self.row.position = at,
-            Decoded::Marker => self.marker.position = at,
-            Decoded::End => self.inside = false,
-        }
-    }
-
-    #[inline(never)]
-    fn next_uncommon(&mut self) -> Result<bool> {
-        while self.inside {
-            let bytes = self.window.bytes(self.position);
-            match decode_unfiltered(bytes, &self.layout, &mut self.row, &mut self.marker) {
-                Ok((decoded, len)) => {
-                    self.stand_on(decoded, len);
-                    if decoded != Decoded::Row || !self.row.is_empty() {
-                        return Ok(self.inside);
-                    }
-                }
-                Err(e) => self.fetch(e)?,
-            }
-        }
-        Ok(false)
-    }
-
     #[inline(never)]
     fn skip_rest(&mut self) -> Result<()> {
         while self.inside {
@@ -221,17 +190,26 @@ impl PartitionSource for Scan {
 
     #[inline]
     fn next_unfiltered(&mut self) -> Result<bool> {
-        if !self.inside {
-            return Ok(false);
-        }
-        let bytes = self.window.bytes(self.position);
-        match decode_common(bytes, &self.layout, &mut self.row) {
-            Some((decoded, len)) => {
-                self.stand_on(decoded, len);
-                Ok(self.inside)
+        while self.inside {
+            let bytes = self.window.bytes(self.position);
+            match decode_unfiltered(bytes, &self.layout, &mut self.row, &mut self.marker) {
+                Ok((decoded, len)) => {
+                    let at = self.position;
+                    self.position += len as u64;
+                    self.current = decoded;
+                    self.current_at = at..self.position;
+                    match decoded {
+                        Decoded::Row if self.row.is_empty() => continue,
+                        Decoded::Row => self.row.position = at,
+                        Decoded::Marker => self.marker.position = at,
+                        Decoded::End => self.inside = false,
+                    }
+                    return Ok(self.inside);
+                }
+                Err(e) => self.fetch(e)?,
             }
-            None => self.next_uncommon(),
         }
+        Ok(false)
     }
 
     #[inline]

@@ -5,8 +5,7 @@
 //! A range tombstone that is open at the edge of a slice is given a bound there, so that every slice is whole in itself.
 
 use super::data::{
-    Decoded, Layout, Window, decode_common, decode_partition_start, decode_unfiltered,
-    peek_unfiltered,
+    Decoded, Layout, Window, decode_partition_start, decode_unfiltered, peek_unfiltered,
 };
 use super::descriptor::{Component, Descriptor};
 use super::index::{Block, Blocks, Clusterings, RowIndexRef};
@@ -227,18 +226,6 @@ impl<'a> SliceReader<'a> {
     /// Decodes what stands at the position, leaving the position there; its kind and length.
     #[inline(always)]
     fn decode(&mut self) -> Result<(Decoded, usize)> {
-        let bytes = self.window.bytes(self.position);
-        match decode_common(bytes, &self.layout, &mut self.row) {
-            Some(decoded) => {
-                self.row.position = self.position;
-                Ok(decoded)
-            }
-            None => self.decode_uncommon(),
-        }
-    }
-
-    #[inline(never)]
-    fn decode_uncommon(&mut self) -> Result<(Decoded, usize)> {
         loop {
             let bytes = self.window.bytes(self.position);
             match decode_unfiltered(bytes, &self.layout, &mut self.row, &mut self.marker) {

@@ -89,24 +89,30 @@ fn decode_static_row(c: &mut Cursor<'_>, layout: &Layout, row: &mut RowBuf) -> R
     decode_row_body(c, layout, &layout.statics, flags, extended, row)
 }
 
-/// What [`decode_unfiltered`] decodes, where that is the end of the partition or a row of the commonest shape, without its
-/// many cases; else `None`, and `row` holds no row.
-#[inline(always)]
-pub fn decode_common(bytes: &[u8], layout: &Layout, row: &mut RowBuf) -> Option<(Decoded, usize)> {
-    let flags = *bytes.first()?;
-    if flags & END_OF_PARTITION != 0 {
-        return Some((Decoded::End, 1));
-    }
-    if flags != PLAIN_ROW || !layout.regulars.simple {
-        return None;
-    }
-    Some((Decoded::Row, plain::decode_row(bytes, layout, row)?))
-}
-
 /// Decodes what stands at the start of `bytes` into `row` or `marker`, with spans that count from there; returns what
 /// it is and its length.
-#[inline]
+#[inline(always)]
 pub fn decode_unfiltered(
+    bytes: &[u8],
+    layout: &Layout,
+    row: &mut RowBuf,
+    marker: &mut MarkerBuf,
+) -> Result<(Decoded, usize)> {
+    // What is common goes a short way; errors, and the end of the bytes, are found on the long one.
+    match bytes.first() {
+        Some(flags) if flags & END_OF_PARTITION != 0 => return Ok((Decoded::End, 1)),
+        Some(&PLAIN_ROW) if layout.regulars.simple => {
+            if let Some(len) = plain::decode_row(bytes, layout, row) {
+                return Ok((Decoded::Row, len));
+            }
+        }
+        _ => {}
+    }
+    decode_any(bytes, layout, row, marker)
+}
+
+#[inline(never)]
+fn decode_any(
     bytes: &[u8],
     layout: &Layout,
     row: &mut RowBuf,

@@ -17,8 +17,8 @@ mod layout;
 mod window;
 
 pub use decode::{
-    Decoded, PartitionStart, Peeked, decode_common, decode_key, decode_partition_start,
-    decode_unfiltered, peek_unfiltered,
+    Decoded, PartitionStart, Peeked, decode_key, decode_partition_start, decode_unfiltered,
+    peek_unfiltered,
 };
 pub use file::{Buffer, ChunkCache, DataFile, Scratch};
 pub use layout::{ColumnTarget, Layout};
