@@ -412,3 +412,44 @@ fn after_an_error_nothing_goes_on() {
     assert!(writer.finish().is_err());
     assert_eq!(names(dir.path()), [""; 0]);
 }
+
+#[test]
+fn a_long_partition_without_row_index_is_read_backwards() {
+    use BoundKind::*;
+    let mut items = Vec::new();
+    for c in 0..60_000 {
+        if c % 1000 == 990 {
+            items.push(Item::Marker(InclStart, c));
+        }
+        items.push(Item::Row(c, vec![c as u8; 40]));
+        if c % 1000 == 10 && c > 10 {
+            items.push(Item::Marker(InclEnd, c));
+        }
+    }
+    items.push(Item::Marker(InclEnd, 60_000));
+    let dir = tempfile::tempdir().unwrap();
+    let options = WriteOptions {
+        column_index_size: Some(u32::MAX >> 1),
+        ..options()
+    };
+    let written = write(dir.path(), options, vec![(b"a", items.clone())]).unwrap();
+    let data = written.unwrap().descriptor.path(&Component::Data);
+    let sstable = crate::sstable::SSTable::open(&data, &Default::default()).unwrap();
+    let types = sstable.statistics().header.types().unwrap();
+    let schema = crate::schema::TableSchema::from_headers("k", "t", &[types], None).unwrap();
+    let table = crate::read::TableReader::open(schema, vec![sstable]).unwrap();
+    let mut backwards = Vec::new();
+    let mut read = table.read(b"a", &[], true).unwrap();
+    assert!(read.next_partition().unwrap());
+    while read.next_unfiltered().unwrap() {
+        let unfiltered = read.unfiltered();
+        let c = unfiltered.clustering().get(0).unwrap();
+        backwards.push((unfiltered.kind(), i32::from_be_bytes(c.try_into().unwrap())));
+    }
+    backwards.reverse();
+    let forwards = items.iter().map(|item| match item {
+        Item::Row(c, _) | Item::Empty(c) => (Clustering, *c),
+        Item::Marker(kind, c) => (*kind, *c),
+    });
+    assert!(forwards.eq(backwards));
+}
