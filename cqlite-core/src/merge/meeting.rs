@@ -52,7 +52,7 @@ impl Default for Meeting {
 /// The memory of a vector for references of another lifetime: collecting in place keeps it.
 fn emptied<'a>(mut rows: Vec<RowRef<'_>>) -> Vec<RowRef<'a>> {
     rows.clear();
-    rows.into_iter().filter_map(|_| None).collect()
+    rows.into_iter().map(|_| unreachable!()).collect()
 }
 
 fn members<S>(inputs: &[Input<S>]) -> impl Iterator<Item = &Input<S>> {

@@ -587,10 +587,8 @@ impl<'a> SliceReader<'a> {
         }
         self.window.hold(self.position);
         let limit = self.position.saturating_add(most);
-        if first {
-            if !self.open.is_live() {
-                self.pending.push(Pending::StartBound(self.open));
-            }
+        if first && !self.open.is_live() {
+            self.pending.push(Pending::StartBound(self.open));
         }
         while self.position < end {
             let (decoded, len, order) = self.peek(Edge::End)?;
