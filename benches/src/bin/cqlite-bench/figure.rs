@@ -114,19 +114,22 @@ fn measure_scan(
 pub(crate) fn write(args: &ReadArgs, table: TableName) -> Result<()> {
     let rows = args.data.shape(table);
     let root = args.dir.clone().unwrap_or_else(|| args.data.root());
-    let directory = root.join(format!("written-{}", std::process::id()));
-    let io = |e| Error::io(&directory, e);
-    let run = |sorted: &mut Sorted| {
+    let root = root.join(format!("written-{}", std::process::id()));
+    let io = |e| Error::io(&root, e);
+    let mut count = 0;
+    // To delete what a run wrote is no part of the work.
+    let mut run = |sorted: &mut Sorted| {
+        let directory = root.join(format!("{count}"));
+        count += 1;
         std::fs::create_dir_all(&directory).map_err(io)?;
-        let written = work::write_sorted(sorted, &directory, args.data.format())?;
-        std::fs::remove_dir_all(&directory).map_err(io)?;
-        Ok::<_, Error>(written)
+        work::write_sorted(sorted, &directory, args.data.format())
     };
     let mut sorted = Sorted::new(rows, true);
     let runs = Runs::measure(args.warm, args.reps, || run(&mut sorted).map(drop))?;
     drop(sorted);
     let mut sorted = Sorted::new(rows, false);
     let (written, peak) = peak_rss_anon_bytes(|| run(&mut sorted));
+    std::fs::remove_dir_all(&root).map_err(io)?;
     let touched = Touched {
         rows: rows.count(),
         bytes: written?.uncompressed,

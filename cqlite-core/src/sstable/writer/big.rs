@@ -59,6 +59,7 @@ impl BigIndex {
                 entries: Spill::new(temporary("Summary_entries.db"), SUMMARY_BYTES),
                 interval: min_index_interval,
                 keys: 0,
+                skip: 0,
             },
             has_uint_deletion_time: descriptor.version.has_uint_deletion_time(),
             clustering_fixed: clustering_fixed.to_vec(),
@@ -148,18 +149,21 @@ struct SummaryBuilder {
     entries: Spill,
     interval: u32,
     keys: u64,
+    /// Keys until the next one that is sampled.
+    skip: u32,
 }
 
 impl SummaryBuilder {
     /// Takes the key of the entry at `position` of Index.db.
     #[inline]
     fn add(&mut self, key: &[u8], position: u64) -> Result<()> {
-        let sampled = self.keys.is_multiple_of(self.interval.into());
         self.keys += 1;
-        match sampled {
-            true => self.sample(key, position),
-            false => Ok(()),
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Ok(());
         }
+        self.skip = self.interval - 1;
+        self.sample(key, position)
     }
 
     fn sample(&mut self, key: &[u8], position: u64) -> Result<()> {

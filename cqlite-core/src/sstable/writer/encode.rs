@@ -350,6 +350,18 @@ impl Encoder {
         column: &ColumnCode,
         liveness: LivenessInfo,
     ) -> Result<()> {
+        // What an INSERT without TTL writes, and so nearly every cell there is.
+        if cell.timestamp == liveness.timestamp
+            && !liveness.is_empty()
+            && cell.local_deletion_time == NO_DELETION_TIME
+            && cell.ttl == 0
+            && !column.complex
+            && cell.path.is_none()
+            && !cell.value.is_empty()
+        {
+            out.push(CELL_USE_ROW_TIMESTAMP);
+            return self.value(out, cell.value, column);
+        }
         let use_row_timestamp = !liveness.is_empty() && cell.timestamp == liveness.timestamp;
         let mut flags = if use_row_timestamp {
             CELL_USE_ROW_TIMESTAMP
@@ -394,21 +406,28 @@ impl Encoder {
             }
             (complex, _) => return Err(wrong_path(column, complex)),
         }
-        if !cell.value.is_empty() {
-            match column.fixed {
-                Some(length) if cell.value.len() != length as usize => {
-                    return Err(wrong_length(column, cell.value.len(), length));
-                }
-                Some(_) => {}
-                None => {
-                    if cell.value.len() > VALUE_BYTES_MAX {
-                        return Err(too_long("a value", cell.value.len()));
-                    }
-                    out.put_uvint(cell.value.len() as u64);
-                }
-            }
-            out.extend_from_slice(cell.value);
+        match cell.value.is_empty() {
+            true => Ok(()),
+            false => self.value(out, cell.value, column),
         }
+    }
+
+    /// Appends a value that is not empty.
+    #[inline(always)]
+    fn value(&self, out: &mut Vec<u8>, value: &[u8], column: &ColumnCode) -> Result<()> {
+        match column.fixed {
+            Some(length) if value.len() != length as usize => {
+                return Err(wrong_length(column, value.len(), length));
+            }
+            Some(_) => {}
+            None => {
+                if value.len() > VALUE_BYTES_MAX {
+                    return Err(too_long("a value", value.len()));
+                }
+                out.put_uvint(value.len() as u64);
+            }
+        }
+        out.extend_from_slice(value);
         Ok(())
     }
 
