@@ -405,31 +405,35 @@ mod tests {
             Some(Compressor::Noop),
         ] {
             // Less than a chunk, whole chunks exactly, and many.
-            for n in [1, 4096, 65_536, 70_000, 131_072, 300_001] {
-                for ratio in [0.0, 1.0, 1.5] {
-                    let dir = tempfile::tempdir().unwrap();
-                    let options = compressor.map(|compressor| {
-                        CompressionOptions {
-                            compressor,
-                            chunk_length: 4096,
-                            ..Default::default()
-                        }
-                        .with_min_compress_ratio(ratio)
-                    });
-                    let bytes = stream(n);
-                    let sizes = write(dir.path(), &bytes, options.as_ref());
-                    assert_eq!(sizes.uncompressed, n as u64);
-                    assert!(read(dir.path(), options.is_some()) == bytes);
-                    let d = descriptor(dir.path());
-                    let data = std::fs::read(d.path(&Component::Data)).unwrap();
-                    assert_eq!(sizes.on_disk, data.len() as u64);
-                    let digest = std::fs::read_to_string(d.path(&Component::Digest)).unwrap();
-                    assert_eq!(digest, crc32fast::hash(&data).to_string());
-                    if options.is_none() {
-                        assert_eq!(sizes.compression_ratio, None);
-                        let crc = std::fs::metadata(d.path(&Component::Crc)).unwrap();
-                        assert_eq!(crc.len(), 4 + 4 * n.div_ceil(65_536) as u64);
+            for (n, ratio) in [
+                (1, 0.0),
+                (4096, 1.5),
+                (65_536, 1.0),
+                (131_072, 0.0),
+                (300_001, 1.5),
+            ] {
+                let dir = tempfile::tempdir().unwrap();
+                let options = compressor.map(|compressor| {
+                    CompressionOptions {
+                        compressor,
+                        chunk_length: 4096,
+                        ..Default::default()
                     }
+                    .with_min_compress_ratio(ratio)
+                });
+                let bytes = stream(n);
+                let sizes = write(dir.path(), &bytes, options.as_ref());
+                assert_eq!(sizes.uncompressed, n as u64);
+                assert!(read(dir.path(), options.is_some()) == bytes);
+                let d = descriptor(dir.path());
+                let data = std::fs::read(d.path(&Component::Data)).unwrap();
+                assert_eq!(sizes.on_disk, data.len() as u64);
+                let digest = std::fs::read_to_string(d.path(&Component::Digest)).unwrap();
+                assert_eq!(digest, crc32fast::hash(&data).to_string());
+                if options.is_none() {
+                    assert_eq!(sizes.compression_ratio, None);
+                    let crc = std::fs::metadata(d.path(&Component::Crc)).unwrap();
+                    assert_eq!(crc.len(), 4 + 4 * n.div_ceil(65_536) as u64);
                 }
             }
         }

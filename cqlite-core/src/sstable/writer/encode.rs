@@ -90,6 +90,13 @@ impl Encoder {
         &self.clustering_fixed
     }
 
+    /// Whether a range tombstone can be told to be open at an index block's edge. Inside rows and markers every deletion
+    /// can be stored.
+    #[inline(always)]
+    pub fn can_store_deletion(&self, deletion: DeletionTime) -> bool {
+        !self.has_uint_deletion_time || deletion.marked_for_delete_at >= 0 || deletion.is_live()
+    }
+
     /// Appends a partition's key and deletion.
     ///
     /// # Errors

@@ -420,6 +420,7 @@ impl SSTableWriter {
         let end = self.data.position() - partition.start;
         if let Some(start) = partition.block_start
             && end - start >= partition.block_bytes
+            && self.encoder.can_store_deletion(partition.open)
         {
             self.end_block(start, end)?;
         }
