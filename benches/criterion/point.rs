@@ -1,6 +1,6 @@
 //! Reads of one partition of `kv` by its key, in random order, one thread, with the files in the page cache.
 
-use cqlite_benches::fixture::{Format, Rows};
+use cqlite_benches::data::{Format, Rows};
 use cqlite_benches::table::{Table, sized};
 use cqlite_benches::work::{Query, Touched, hits, hot_hits, misses, scan};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

@@ -2,7 +2,7 @@
 //!
 //! The files are in the page cache, since they have just been written or read. One thread; no chunk cache.
 
-use cqlite_benches::fixture::{Format, Rows};
+use cqlite_benches::data::{Format, Rows};
 use cqlite_benches::table::{Table, sized};
 use cqlite_benches::work::{scan, scan_table};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

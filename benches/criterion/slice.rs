@@ -1,6 +1,6 @@
 //! Reads of 100 neighbouring rows of partitions of `wide`, one thread, with the files in the page cache.
 
-use cqlite_benches::fixture::{Format, Rows};
+use cqlite_benches::data::{Format, Rows};
 use cqlite_benches::table::{Table, sized};
 use cqlite_benches::work::{At, Query, SLICE_ROWS, Touched, rows, run_all, scan, slices};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -140,6 +140,80 @@ impl WideRow {
     }
 }
 
+/// A format that can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// BIG, version `oa`.
+    Oa,
+    /// BTI, version `da`.
+    Da,
+}
+
+impl Format {
+    /// Both.
+    pub const ALL: [Format; 2] = [Format::Oa, Format::Da];
+
+    /// Version and name, as in file names with another number between them.
+    pub fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Format::Oa => ("oa", "big"),
+            Format::Da => ("da", "bti"),
+        }
+    }
+
+    /// The version.
+    pub fn version(self) -> &'static str {
+        self.parts().0
+    }
+}
+
+/// The rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// Of `kv`: those numbered `first..first + count`, as written for the `version`th time.
+    Kv {
+        /// Number of the first row.
+        first: u64,
+        /// Count of rows.
+        count: u64,
+        /// How often they were written before.
+        version: u64,
+    },
+    /// Of `wide`.
+    Wide {
+        /// Count of partitions.
+        partitions: u64,
+        /// Rows of each.
+        rows: u64,
+    },
+}
+
+impl Rows {
+    /// Name of the table.
+    pub fn table(&self) -> &'static str {
+        match self {
+            Rows::Kv { .. } => "kv",
+            Rows::Wide { .. } => "wide",
+        }
+    }
+
+    /// The least of their write timestamps, in microseconds.
+    pub fn min_timestamp(&self) -> i64 {
+        match *self {
+            Rows::Kv { first, version, .. } => kv_timestamp(version, first),
+            Rows::Wide { .. } => TIMESTAMP,
+        }
+    }
+
+    /// Count of rows.
+    pub fn count(&self) -> u64 {
+        match self {
+            Rows::Kv { count, .. } => *count,
+            Rows::Wide { partitions, rows } => partitions * rows,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,7 @@
 //! Rows are either made as they are asked for, which takes time, or all at once before, which takes memory: times are
 //! measured with the latter, memory with the former.
 
-use crate::data::{CLUSTERING_STEP, KvRow, WideRow, kv_key};
-use crate::fixture::Rows;
+use crate::data::{CLUSTERING_STEP, KvRow, Rows, WideRow, kv_key};
 use cqlite_core::Result;
 use cqlite_core::model::{
     CellSpan, DeletionTime, LivenessInfo, NO_DELETION_TIME, PartitionHead, PartitionSource, RowBuf,
@@ -285,12 +284,12 @@ impl PartitionSource for Sorted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Format;
+    use crate::data::Format;
     use crate::table::Table;
     use crate::work::{Touched, scan};
 
     #[test]
-    fn the_rows_are_those_of_the_fixture() {
+    fn prepared_rows_are_those_that_are_written() {
         for rows in [
             Rows::Kv {
                 first: 5,

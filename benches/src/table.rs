@@ -1,7 +1,8 @@
-//! A table of fixtures, made when it is first asked for, and open for reading.
+//! A table of one SSTable, written when it is first asked for, and open for reading.
 
-use crate::data::{KV_SCHEMA, WIDE_SCHEMA};
-use crate::fixture::{self, Format, Rows};
+use crate::data::{Format, KV_SCHEMA, Rows, WIDE_SCHEMA};
+use crate::sorted::Sorted;
+use crate::work::write_sorted;
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::parse_schema;
 use cqlite_core::sstable::data::ChunkCache;
@@ -10,7 +11,7 @@ use cqlite_core::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where fixtures are kept unless told otherwise: `$CQLITE_BENCH_DATA`, else below `target`.
+/// Where tables are kept unless told otherwise: `$CQLITE_BENCH_DATA`, else below `target`.
 pub fn default_root() -> PathBuf {
     match std::env::var_os("CQLITE_BENCH_DATA") {
         Some(root) => root.into(),
@@ -31,7 +32,7 @@ pub fn sized(full: u64) -> u64 {
 ///
 /// # Errors
 /// What writing files gives.
-pub fn ensure(root: &Path, format: Format, rows: Rows) -> std::io::Result<PathBuf> {
+pub fn ensure(root: &Path, format: Format, rows: Rows) -> Result<PathBuf> {
     let (shape, table, schema) = match rows {
         Rows::Kv {
             first,
@@ -54,12 +55,14 @@ pub fn ensure(root: &Path, format: Format, rows: Rows) -> std::io::Result<PathBu
         // Another process may be making the same table: the first one to finish wins.
         let unfinished = shape.with_extension(format!("unfinished-{}", std::process::id()));
         let table = unfinished.join("bench").join(table);
-        fixture::write(&table, format, rows, rows.min_timestamp())?;
-        std::fs::write(table.join("schema.cql"), schema)?;
+        let io = |e| Error::io(&table, e);
+        std::fs::create_dir_all(&table).map_err(io)?;
+        write_sorted(&mut Sorted::new(rows, false), &table, format)?;
+        std::fs::write(table.join("schema.cql"), schema).map_err(io)?;
         if let Err(e) = std::fs::rename(&unfinished, &shape) {
-            std::fs::remove_dir_all(&unfinished)?;
+            std::fs::remove_dir_all(&unfinished).map_err(io)?;
             if !shape.exists() {
-                return Err(e);
+                return Err(io(e));
             }
         }
     }
@@ -112,7 +115,7 @@ impl Table {
     /// What writing and opening it gives.
     pub fn ensure(format: Format, rows: Rows, cache_bytes: u64) -> Result<Self> {
         let root = default_root();
-        let directory = ensure(&root, format, rows).map_err(|e| Error::io(&root, e))?;
+        let directory = ensure(&root, format, rows)?;
         Table::open(&directory, rows, cache_bytes)
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Every one looks at every cell that it reads ([`Touched`]), and so does the peer's side: equal sums mean equal work.
 
-use crate::data::{CLUSTERING_STEP, kv_key, query};
-use crate::fixture::{Format, Rows};
+use crate::data::{CLUSTERING_STEP, Format, Rows, kv_key, query};
 use crate::sorted::Sorted;
 use crate::table::Table;
 use cqlite_core::model::{Bound, BoundKind, PartitionSource, Slice, Unfiltered};
 use cqlite_core::partitioner::TokenRange;
+use cqlite_core::sstable::component::statistics::SerializationHeader;
 use cqlite_core::sstable::{Descriptor, SSTableWriter, Version, WriteOptions, Written};
 use cqlite_core::{Error, Result};
 use std::path::Path;
@@ -80,14 +80,24 @@ pub fn scan_table(table: &Table) -> Result<Touched> {
 /// # Errors
 /// Those of writing.
 pub fn write_sorted(rows: &mut Sorted, directory: &Path, format: Format) -> Result<Written> {
+    let header = rows.serialization_header();
+    write_with_header(rows, &header, directory, format)
+}
+
+/// [`write_sorted`] with other bases of deltas.
+pub(crate) fn write_with_header(
+    rows: &mut Sorted,
+    header: &SerializationHeader,
+    directory: &Path,
+    format: Format,
+) -> Result<Written> {
     let (version, name) = format.parts();
     let descriptor = Descriptor::next(directory, Version::parse(version, name)?)?;
     let options = WriteOptions {
         estimated_keys: rows.partitions(),
         ..WriteOptions::default()
     };
-    let header = rows.serialization_header();
-    let mut writer = SSTableWriter::create(descriptor, &header, rows.header(), options)?;
+    let mut writer = SSTableWriter::create(descriptor, header, rows.header(), options)?;
     rows.restart();
     writer.append_all(rows)?;
     writer

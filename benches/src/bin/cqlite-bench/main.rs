@@ -5,9 +5,9 @@ mod compare;
 mod figure;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use cqlite_benches::fixture::{Format, Rows};
+use cqlite_benches::data::{Format, Rows};
 use cqlite_benches::table::{default_root, ensure};
-use cqlite_core::{Error, Result};
+use cqlite_core::Result;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -167,7 +167,7 @@ impl DataArgs {
 
     fn make(&self, table: TableName) -> Result<PathBuf> {
         let root = self.root();
-        ensure(&root, self.format(), self.shape(table)).map_err(|e| Error::io(&root, e))
+        ensure(&root, self.format(), self.shape(table))
     }
 }
 
