@@ -260,8 +260,9 @@ impl StatsCollector {
     #[inline]
     pub fn row(&mut self, row: RowRef<'_>) {
         let buf = row.buf();
-        if !buf.is_static {
-            let values = row.clustering();
+        // Rows without clustering values are all alike.
+        let values = row.clustering();
+        if !buf.is_static && (self.largest.is_none() || !values.is_empty()) {
             self.start(values, BoundKind::Clustering);
             self.end(values, BoundKind::Clustering);
         }
