@@ -54,6 +54,23 @@ pub enum Verb {
     /// List keyspaces, tables and SSTables with their sizes, levels and ages
     #[command(after_help = LS_EXAMPLES)]
     Ls(LsArgs),
+    /// Write SSTables anew, in another version or with another compression
+    #[command(after_help = REWRITE_EXAMPLES)]
+    Rewrite(RewriteArgs),
+    /// Merge the SSTables of a table, and purge what nobody needs any more
+    #[command(after_help = COMPACT_EXAMPLES)]
+    Compact(CompactArgs),
+    /// Split large SSTables into smaller ones
+    #[command(after_help = SPLIT_EXAMPLES)]
+    Split(SplitArgs),
+    /// Set the level of SSTables to 0, in their Statistics.db
+    LevelReset(LevelResetArgs),
+    /// Mark SSTables as repaired or not, in their Statistics.db
+    RepairedSet(RepairedSetArgs),
+    /// Put the SSTables of a table into levels, in their Statistics.db
+    Relevel(RelevelArgs),
+    /// Tell which SSTables keep expired ones from being dropped
+    ExpiredBlockers(ExpiredBlockersArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),
@@ -291,6 +308,244 @@ pub struct VerifyToolArgs {
     pub data: Option<PathBuf>,
 }
 
+/// What an output is like.
+#[derive(Args)]
+pub struct OutputArgs {
+    /// Where the new SSTables go: their files themselves if PATH is one table,
+    /// DIR/keyspace/table-id/ if it is several. Nothing is overwritten
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Version of the new SSTables
+    #[arg(
+        id = "sstable_version",
+        long = "version",
+        value_name = "VERSION",
+        value_enum,
+        default_value = "oa"
+    )]
+    pub version: OutputVersion,
+    /// How they are compressed [default: as they were]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub compression: Option<OutputCompression>,
+    /// Uncompressed length of a chunk: bytes, or with K or M; numbers below 1024
+    /// are KiB [default: as it was, else 16K]
+    #[arg(long, value_name = "SIZE", value_parser = chunk_length)]
+    pub chunk_length: Option<u32>,
+}
+
+/// A version that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputVersion {
+    /// BIG of Cassandra 4
+    Nb,
+    /// BIG of Cassandra 5
+    Oa,
+    /// BTI of Cassandra 5
+    Da,
+}
+
+/// A compressor, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputCompression {
+    /// LZ4Compressor
+    #[value(alias = "LZ4Compressor")]
+    Lz4,
+    /// ZstdCompressor
+    #[value(alias = "ZstdCompressor")]
+    Zstd,
+    /// SnappyCompressor
+    #[value(alias = "SnappyCompressor")]
+    Snappy,
+    /// DeflateCompressor
+    #[value(alias = "DeflateCompressor")]
+    Deflate,
+    /// NoopCompressor: chunks with checksums
+    #[value(alias = "NoopCompressor")]
+    Noop,
+    /// Plain bytes with CRC.db
+    None,
+}
+
+const REWRITE_EXAMPLES: &str = "\
+Rows are written as they are: nothing is purged. `compact` purges.
+
+Examples:
+  cqlite rewrite old/ks/table-5a1c3950... --out new/
+  cqlite rewrite data/ --out upgraded/ --version da
+  cqlite rewrite nb-1-big-Data.db --out plain/ --compression none";
+
+/// Options of `rewrite`.
+#[derive(Args)]
+pub struct RewriteArgs {
+    /// A component file of an SSTable, or a directory
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// A file with the statements that define the schema, which some SSTables
+    /// of 3.0 need
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+}
+
+const COMPACT_EXAMPLES: &str = "\
+Tombstones older than gc_grace are purged where they hide nothing in SSTables of
+the same directory that are not compacted. The schema comes from where `query`
+takes it.
+
+Examples:
+  cqlite compact ks/table-5a1c3950... --out compacted/
+  cqlite compact oa-1-big-Data.db oa-2-big-Data.db --out merged/
+  cqlite compact data/ --out small/ --max-sstable-size 160M --now 1700000000";
+
+/// Options of `compact`.
+#[derive(Args)]
+pub struct CompactArgs {
+    /// Component files of SSTables, or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// A file with the statements that define the schema
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+    /// Epoch seconds before which tombstones must have been made to be purged
+    /// [default: now without the table's gc_grace_seconds]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub gc_before: Option<i64>,
+    /// Epoch seconds at which data is, or is not yet, expired [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+    /// Length of Data.db from which on the next SSTable is started: bytes, or
+    /// with K, M or G
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_sstable_size: Option<u64>,
+}
+
+const SPLIT_EXAMPLES: &str = "\
+SSTables that are not longer than the size are left out.
+
+Examples:
+  cqlite split -s 160 oa-1-big-Data.db --out parts/";
+
+/// Options of `split`.
+#[derive(Args)]
+pub struct SplitArgs {
+    /// Component files of SSTables, or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Length of Data.db in MiB from which on the next SSTable is started
+    #[arg(short, long, value_name = "MIB", default_value_t = 50)]
+    pub size: u64,
+    /// Not needed: the SSTables are left as they are
+    #[arg(long)]
+    pub no_snapshot: bool,
+    /// A file with the statements that define the schema, which some SSTables
+    /// of 3.0 need
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+}
+
+/// One or more tables.
+#[derive(Args)]
+pub struct TableArgs {
+    /// Component files of SSTables, or directories; or KEYSPACE TABLE
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// For KEYSPACE TABLE: the node's data directory
+    /// [default: $CASSANDRA_HOME/data/data or /var/lib/cassandra/data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Options of `level-reset`.
+#[derive(Args)]
+pub struct LevelResetArgs {
+    #[command(flatten)]
+    pub of: TableArgs,
+    /// Not needed
+    #[arg(long)]
+    pub really_reset: bool,
+}
+
+/// Options of `repaired-set`.
+#[derive(Args)]
+pub struct RepairedSetArgs {
+    /// They were repaired when their Data.db was written
+    #[arg(
+        long,
+        required_unless_present = "is_unrepaired",
+        conflicts_with = "is_unrepaired"
+    )]
+    pub is_repaired: bool,
+    /// They were not repaired
+    #[arg(long)]
+    pub is_unrepaired: bool,
+    /// A file with a path a line
+    #[arg(short, long, value_name = "FILE", conflicts_with = "paths")]
+    pub file: Option<PathBuf>,
+    /// Not needed
+    #[arg(long)]
+    pub really_set: bool,
+    /// Component files of SSTables, or directories
+    #[arg(value_name = "PATH", required_unless_present = "file")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Options of `relevel`.
+#[derive(Args)]
+pub struct RelevelArgs {
+    /// Tell the new levels only, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub of: TableArgs,
+}
+
+/// Options of `expired-blockers`.
+#[derive(Args)]
+pub struct ExpiredBlockersArgs {
+    #[command(flatten)]
+    pub of: TableArgs,
+    /// A file with the statements that define the schema, for gc_grace_seconds
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+    /// Epoch seconds at which data is, or is not yet, expired [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+}
+
+/// A count of bytes, with a unit if there is one.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        unit => return Err(format!("`{unit}` is none of the units K, M and G")),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a number of bytes is expected, or one with K, M or G".to_owned())?;
+    match number.checked_mul(unit) {
+        Some(0) => Err("it must be more than nothing".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("it is too large".to_owned()),
+    }
+}
+
+fn chunk_length(text: &str) -> Result<u32, String> {
+    let bytes = size(text)?;
+    // Cassandra has no chunks that are shorter than a KiB.
+    let bytes = match bytes < 1024 {
+        true => bytes << 10,
+        false => bytes,
+    };
+    u32::try_from(bytes).map_err(|_| "it is too large".to_owned())
+}
+
 /// What the command line says. Ends the process, with its status, when it says nothing that can be done or asks for
 /// help.
 pub fn parse() -> Verb {
@@ -319,6 +574,36 @@ pub fn parse() -> Verb {
             let command = VerifyToolArgs::augment_args(Command::new("sstableverify"))
                 .about("Verify the SSTables of a table");
             Verb::VerifyTool(parse_tool(command, args))
+        }
+        Some("sstableupgrade") => {
+            let command = RewriteArgs::augment_args(Command::new("sstableupgrade"))
+                .about("Write SSTables anew in the latest version");
+            Verb::Rewrite(parse_tool(command, args))
+        }
+        Some("sstablesplit") => {
+            let command = SplitArgs::augment_args(Command::new("sstablesplit"))
+                .about("Split large SSTables into smaller ones");
+            Verb::Split(parse_tool(command, args))
+        }
+        Some("sstablelevelreset") => {
+            let command = LevelResetArgs::augment_args(Command::new("sstablelevelreset"))
+                .about("Set the level of SSTables to 0");
+            Verb::LevelReset(parse_tool(command, args))
+        }
+        Some("sstablerepairedset") => {
+            let command = RepairedSetArgs::augment_args(Command::new("sstablerepairedset"))
+                .about("Mark SSTables as repaired or not");
+            Verb::RepairedSet(parse_tool(command, args))
+        }
+        Some("sstableofflinerelevel") => {
+            let command = RelevelArgs::augment_args(Command::new("sstableofflinerelevel"))
+                .about("Put the SSTables of a table into levels");
+            Verb::Relevel(parse_tool(command, args))
+        }
+        Some("sstableexpiredblockers") => {
+            let command = ExpiredBlockersArgs::augment_args(Command::new("sstableexpiredblockers"))
+                .about("Tell which SSTables keep expired ones from being dropped");
+            Verb::ExpiredBlockers(parse_tool(command, args))
         }
         _ => {
             let args = std::iter::once(OsString::from("cqlite")).chain(args);

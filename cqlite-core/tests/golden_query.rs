@@ -1,13 +1,14 @@
 //! Every statement of the golden tables gives Cassandra's own rows, in Cassandra's order, or is refused as Cassandra
-//! refuses it.
+//! refuses it; also when the table's SSTables have been compacted into one.
 
+use cqlite_core::compaction::{Compaction, CompressionChange, Destination};
 use cqlite_core::cql::ast::Select;
 use cqlite_core::cql::parse_select;
 use cqlite_core::query::{Plan, PlanOptions};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::{IndexSchema, Schema, parse_schema};
 use cqlite_core::sstable::directory::resolve;
-use cqlite_core::sstable::{OpenOptions, SSTable};
+use cqlite_core::sstable::{OpenOptions, SSTable, Transaction, Version};
 use cqlite_core::{ErrorKind, Result};
 use serde_json::Value;
 use std::fmt::Write;
@@ -198,6 +199,77 @@ fn every_golden_table_answers_as_cassandra_does() {
         statements > 7_000,
         "only {statements} statements were found"
     );
+    assert!(
+        differences.is_empty(),
+        "{} of {statements} differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
+
+/// The table's SSTables as one of another version, in a directory of the same name.
+fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<()> {
+    let compaction = Compaction {
+        schema: table.reader.schema().clone(),
+        inputs: table.reader.sstables().cloned().collect(),
+        others: Vec::new(),
+        now: table.now,
+        gc_before: None,
+    };
+    let destination = Destination {
+        directory,
+        version: Version::parse(version.0, version.1)?,
+        compression: CompressionChange::Keep,
+        chunk_length: None,
+        max_sstable_size: None,
+        operation: "compaction",
+    };
+    let mut transaction = Transaction::begin(directory, destination.version, "compaction")?;
+    compaction.run(&mut transaction, &destination, &mut |_| Ok(()))?;
+    transaction.commit()
+}
+
+#[test]
+fn compacted_tables_answer_as_before() {
+    let (mut differences, mut statements) = (Vec::new(), 0);
+    let mut versions = [("oa", "big"), ("da", "bti"), ("nb", "big")]
+        .into_iter()
+        .cycle();
+    for version in directories(&golden()) {
+        for directory in directories(&version) {
+            let answers = directory.join("answers.jsonl");
+            if !answers.exists() || resolve(&directory).unwrap()[0].sstables.len() < 2 {
+                continue;
+            }
+            let name = directory.file_name().unwrap();
+            let parent = tempfile::tempdir().unwrap();
+            let out = parent.path().join(name);
+            fs::create_dir(&out).unwrap();
+            let ddl = fs::read_to_string(directory.join("schema.cql")).unwrap();
+            let now = read_now(&directory.join("now"));
+            let to = versions.next().unwrap();
+            let table = parse_schema(&ddl, None).and_then(|schema| {
+                compacted(&Table::open(&directory, &schema, now)?, &out, to)?;
+                Table::open(&out, &schema, now)
+            });
+            let place = format!("{} as {}", directory.display(), to.0);
+            let table = match table {
+                Ok(table) => table,
+                Err(e) => {
+                    differences.push(format!("{place}: {e}"));
+                    continue;
+                }
+            };
+            for line in fs::read_to_string(answers).unwrap().lines() {
+                statements += 1;
+                let answer: Value = serde_json::from_str(line).unwrap();
+                if let Some(difference) = table.difference(&answer) {
+                    differences.push(format!("{place}: {difference}"));
+                }
+            }
+        }
+    }
+    assert!(statements > 500, "only {statements} statements were found");
     assert!(
         differences.is_empty(),
         "{} of {statements} differ:\n{}",

@@ -1,18 +1,31 @@
 //! The verbs, a file each, and what they share.
 
+mod compact;
 mod dump;
+mod expired_blockers;
+mod interrupt;
+mod levels;
 mod ls;
 pub mod metadata;
+mod outputs;
+mod progress;
 pub mod query;
+mod repaired_set;
+mod rewrite;
+mod split;
 mod verify;
 
-use crate::args::Verb;
+use crate::args::{TableArgs, Verb};
 use crate::failure::{Failure, tell};
+use cqlite_core::schema::{FoundSchema, find_schema};
 use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
-use cqlite_core::{Error, Result};
-use std::path::Path;
+use cqlite_core::{Error, ErrorKind, Result};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the packages of Cassandra keep their data.
+const DATA_DIRECTORY: &str = "/var/lib/cassandra/data";
 
 /// Does what the command line says, and returns the exit status.
 pub fn run(verb: Verb) -> u8 {
@@ -23,6 +36,13 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Ls(args) => ls::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::VerifyTool(args) => verify::run_tool(&args),
+        Verb::Rewrite(args) => rewrite::run(&args),
+        Verb::Compact(args) => compact::run(&args),
+        Verb::Split(args) => split::run(&args),
+        Verb::LevelReset(args) => levels::reset(&args),
+        Verb::RepairedSet(args) => repaired_set::run(&args),
+        Verb::Relevel(args) => levels::relevel(&args),
+        Verb::ExpiredBlockers(args) => expired_blockers::run(&args),
     };
     match done {
         Ok(()) => 0,
@@ -80,4 +100,96 @@ fn now(given: Option<i64>) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         since.map_or(0, |d| d.as_secs() as i64)
     })
+}
+
+/// The node's data directory: the given one, that of $CASSANDRA_HOME, or that of Cassandra's packages.
+fn data_directory(given: Option<&Path>) -> PathBuf {
+    let of_home = || Some(Path::new(&std::env::var_os("CASSANDRA_HOME")?).join("data/data"));
+    given
+        .map(Path::to_owned)
+        .or_else(of_home)
+        .unwrap_or_else(|| DATA_DIRECTORY.into())
+}
+
+/// The directories of a table: more than one if it was dropped and made again.
+fn table_of(data: &Path, keyspace: &str, table: &str) -> Result<Vec<TableDirectory>> {
+    let path = data.join(keyspace);
+    let tables = directory::resolve(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => e.advise("name the node's data directory with --data"),
+        _ => e,
+    })?;
+    let name = |found: &TableDirectory| found.name.as_ref().map(|name| name.table.clone());
+    let (of_it, others): (Vec<_>, Vec<_>) = tables
+        .into_iter()
+        .partition(|found| name(found).as_deref() == Some(table));
+    if !of_it.is_empty() {
+        return Ok(of_it);
+    }
+    let others: Vec<String> = others.iter().filter_map(name).collect();
+    let advice = format!("there are {}", others.join(", "));
+    Err(
+        Error::not_found(format!("there is no table {keyspace}.{table} here"))
+            .advise(advice)
+            .in_file(&path),
+    )
+}
+
+fn counted(n: u64, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+/// The tables that paths mean, or that `KEYSPACE TABLE` names, as Cassandra's tools take them.
+fn tables_of(of: &TableArgs) -> Result<Vec<TableDirectory>> {
+    if let [keyspace, table] = of.paths.as_slice()
+        && !keyspace.exists()
+        && let (Some(keyspace), Some(table)) = (keyspace.to_str(), table.to_str())
+    {
+        return table_of(&data_directory(of.data.as_deref()), keyspace, table);
+    }
+    let mut tables = Vec::new();
+    for path in &of.paths {
+        tables.extend(directory::resolve(path)?);
+    }
+    Ok(tables)
+}
+
+/// The schema of a table; `file` is a schema file that was given.
+fn schema_of(
+    table: &TableDirectory,
+    sstables: &[Arc<SSTable>],
+    file: Option<&Path>,
+    now: i64,
+) -> Result<FoundSchema> {
+    // Files that were copied elsewhere often lie in a directory of the table's name.
+    let absolute = std::path::absolute(&table.directory).unwrap_or_default();
+    let name = absolute.file_name().and_then(|n| n.to_str());
+    find_schema(table, sstables, file, (None, name.unwrap_or_default()), now)
+}
+
+/// Tables whose SSTables were named one by one, each once.
+fn joined(tables: Vec<TableDirectory>) -> Vec<TableDirectory> {
+    let mut joined: Vec<TableDirectory> = Vec::new();
+    for table in tables {
+        match joined.iter_mut().find(|t| t.directory == table.directory) {
+            Some(same) => {
+                let known = &mut same.sstables;
+                for descriptor in table.sstables {
+                    if !known
+                        .iter()
+                        .any(|d| d.base_name() == descriptor.base_name())
+                    {
+                        known.push(descriptor);
+                    }
+                }
+            }
+            None => joined.push(table),
+        }
+    }
+    for table in &mut joined {
+        table.sstables.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    joined
 }

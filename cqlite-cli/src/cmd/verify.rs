@@ -3,27 +3,20 @@
 //! Authority: `o.a.c.tools.StandaloneVerifier`.
 
 use crate::args::{VerifyArgs, VerifyToolArgs};
-use crate::cmd::tables_with_indexes;
+use crate::cmd::progress::Progress;
+use crate::cmd::{counted, data_directory, table_of, tables_with_indexes};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::sstable::verify::{Finding, Report, VerifyOptions, verify};
-use cqlite_core::sstable::{Descriptor, TableDirectory, directory};
+use cqlite_core::sstable::{Descriptor, TableDirectory};
 use cqlite_core::{Error, ErrorKind, Result};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 /// Faults of a file that are named, unless all are asked for.
 const FAULTS_MAX: u64 = 100;
-
-/// How often progress is shown.
-const PROGRESS_TIME: Duration = Duration::from_millis(200);
-
-/// Where the packages of Cassandra keep their data.
-const DATA_DIRECTORY: &str = "/var/lib/cassandra/data";
 
 /// Verifies all SSTables of all paths.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
@@ -52,37 +45,6 @@ pub fn run_tool(args: &VerifyToolArgs) -> Result<(), Failure> {
     printer.check_version = args.check_version;
     printer.tables(&tables)?;
     printer.end()
-}
-
-fn data_directory(given: Option<&Path>) -> PathBuf {
-    let of_home = || Some(Path::new(&std::env::var_os("CASSANDRA_HOME")?).join("data/data"));
-    given
-        .map(Path::to_owned)
-        .or_else(of_home)
-        .unwrap_or_else(|| DATA_DIRECTORY.into())
-}
-
-/// The directories of a table: more than one if it was dropped and made again.
-fn table_of(data: &Path, keyspace: &str, table: &str) -> Result<Vec<TableDirectory>> {
-    let path = data.join(keyspace);
-    let tables = directory::resolve(&path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => e.advise("name the node's data directory with --data"),
-        _ => e,
-    })?;
-    let name = |found: &TableDirectory| found.name.as_ref().map(|name| name.table.clone());
-    let (of_it, others): (Vec<_>, Vec<_>) = tables
-        .into_iter()
-        .partition(|found| name(found).as_deref() == Some(table));
-    if !of_it.is_empty() {
-        return Ok(of_it);
-    }
-    let others: Vec<String> = others.iter().filter_map(name).collect();
-    let advice = format!("there are {}", others.join(", "));
-    Err(
-        Error::not_found(format!("there is no table {keyspace}.{table} here"))
-            .advise(advice)
-            .in_file(&path),
-    )
 }
 
 /// Prints what is found, and keeps the exit status.
@@ -142,7 +104,7 @@ impl Printer {
                 }
             },
             &mut |position, length| {
-                progress.show(descriptor, position, length);
+                progress.show(&descriptor.base_name(), position, length);
                 match failed.borrow().is_some() {
                     true => ControlFlow::Break(()),
                     false => ControlFlow::Continue(()),
@@ -221,13 +183,6 @@ fn verdict(report: &Report, quick: bool) -> String {
     }
 }
 
-fn counted(n: u64, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
-}
-
 /// The faults of an SSTable: the first ones of each file are printed.
 struct Faults {
     all: bool,
@@ -266,47 +221,5 @@ impl Faults {
                 out.extend_from_slice(text.as_bytes());
             }
         }
-    }
-}
-
-/// A line on standard error, where that is a terminal.
-struct Progress {
-    is_terminal: bool,
-    shown_at: Cell<Instant>,
-    is_shown: Cell<bool>,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Progress {
-            is_terminal: std::io::stderr().is_terminal(),
-            shown_at: Cell::new(Instant::now()),
-            is_shown: Cell::new(false),
-        }
-    }
-}
-
-impl Progress {
-    fn show(&self, descriptor: &Descriptor, position: u64, length: u64) {
-        if !self.is_terminal || self.shown_at.get().elapsed() < PROGRESS_TIME {
-            return;
-        }
-        self.shown_at.set(Instant::now());
-        self.is_shown.set(true);
-        let percent = u128::from(position) * 100 / u128::from(length.max(1));
-        // A terminal that cannot be written to needs no progress.
-        let _ = write!(
-            std::io::stderr(),
-            "\r\x1b[K{}: {percent} %",
-            descriptor.base_name()
-        );
-    }
-
-    /// Clears the line before something else is printed.
-    fn interrupt<T>(&self, print: impl FnOnce() -> T) -> T {
-        if self.is_shown.take() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-        print()
     }
 }

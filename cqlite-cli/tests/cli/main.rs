@@ -8,3 +8,4 @@ mod query;
 mod support;
 mod transcripts;
 mod verify;
+mod writing;

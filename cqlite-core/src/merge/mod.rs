@@ -7,6 +7,7 @@
 //! untouched and uncopied.
 
 mod meeting;
+pub mod purge;
 pub mod reconcile;
 mod row;
 

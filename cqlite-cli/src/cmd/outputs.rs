@@ -1,0 +1,157 @@
+//! What the verbs that write SSTables share: where these go, and what is told of them.
+
+use crate::args::{OutputArgs, OutputCompression, OutputVersion};
+use crate::cmd::progress::Progress;
+use crate::cmd::{counted, interrupt};
+use crate::failure::Failure;
+use crate::output::Out;
+use cqlite_core::compaction::{CompressionChange, Destination, Watch};
+use cqlite_core::sstable::component::compression_info::Compressor;
+use cqlite_core::sstable::{SSTable, TableDirectory, Transaction, Version, Written};
+use cqlite_core::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A table's new directory. What was made for it and stays empty goes when it is dropped.
+pub struct OutputDirectory {
+    path: PathBuf,
+    made: Vec<PathBuf>,
+}
+
+impl OutputDirectory {
+    /// The directory in `out` for `table`, which is one of `several` or the only one.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the table's own files lie there, `Io` if it cannot be made.
+    pub fn make(out: &Path, table: &TableDirectory, several: bool) -> Result<Self> {
+        let path = match several {
+            true => out.join(place(table)),
+            false => out.to_owned(),
+        };
+        let missing = path.ancestors().take_while(|p| {
+            let is_named = !p.as_os_str().is_empty();
+            is_named && std::fs::symlink_metadata(p).is_err()
+        });
+        let made: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        let directory = OutputDirectory { path, made };
+        std::fs::create_dir_all(&directory.path).map_err(|e| Error::io(&directory.path, e))?;
+        if is_same(&directory.path, &table.directory) {
+            return Err(Error::invalid("the SSTables that are read lie there")
+                .advise("choose another directory: new ones beside them would be read with them")
+                .in_file(&directory.path));
+        }
+        Ok(directory)
+    }
+
+    /// Where new SSTables go, as the command line says.
+    ///
+    /// # Errors
+    /// `Internal` for a version that is unknown.
+    pub fn destination(
+        &self,
+        args: &OutputArgs,
+        max_sstable_size: Option<u64>,
+        operation: &'static str,
+    ) -> Result<Destination<'_>> {
+        let (letters, format) = match args.version {
+            OutputVersion::Nb => ("nb", "big"),
+            OutputVersion::Oa => ("oa", "big"),
+            OutputVersion::Da => ("da", "bti"),
+        };
+        if args.chunk_length.is_some() && args.compression == Some(OutputCompression::None) {
+            return Err(Error::invalid(
+                "plain bytes have no chunks: --chunk-length goes with a compression",
+            ));
+        }
+        Ok(Destination {
+            directory: &self.path,
+            version: Version::parse(letters, format)?,
+            compression: match args.compression {
+                None => CompressionChange::Keep,
+                Some(OutputCompression::None) => CompressionChange::Without,
+                Some(OutputCompression::Lz4) => CompressionChange::With(Compressor::Lz4),
+                Some(OutputCompression::Zstd) => CompressionChange::With(Compressor::Zstd),
+                Some(OutputCompression::Snappy) => CompressionChange::With(Compressor::Snappy),
+                Some(OutputCompression::Deflate) => CompressionChange::With(Compressor::Deflate),
+                Some(OutputCompression::Noop) => CompressionChange::With(Compressor::Noop),
+            },
+            chunk_length: args.chunk_length,
+            max_sstable_size,
+            operation,
+        })
+    }
+}
+
+impl Drop for OutputDirectory {
+    fn drop(&mut self) {
+        for path in &self.made {
+            // Only an empty one goes.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let here = |p: &Path| match p.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize(),
+        false => p.canonicalize(),
+    };
+    matches!((here(a), here(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// `keyspace/table-id`, or what the directory's path has instead.
+fn place(table: &TableDirectory) -> PathBuf {
+    if let Some(name) = &table.name {
+        let id: String = name.id.iter().map(|b| format!("{b:02x}")).collect();
+        return Path::new(&name.keyspace).join(format!("{}-{id}", name.table));
+    }
+    let absolute = table.directory.canonicalize().unwrap_or_default();
+    let parts: Vec<_> = absolute.iter().collect();
+    parts[parts.len().saturating_sub(2)..].iter().collect()
+}
+
+/// Does `work` in a transaction, and tells of what it wrote once that is on the disk.
+///
+/// # Errors
+/// Those of `work`: nothing of it is left then.
+pub fn commit(
+    destination: &Destination<'_>,
+    out: &mut Out,
+    work: impl FnOnce(&mut Transaction) -> Result<Vec<Written>, Failure>,
+) -> Result<(), Failure> {
+    let mut transaction = Transaction::begin(
+        destination.directory,
+        destination.version,
+        destination.operation,
+    )?;
+    let written = work(&mut transaction).map_err(interrupt::blame)?;
+    transaction.commit()?;
+    for sstable in &written {
+        let line = format!(
+            "{}: {}, {}\n",
+            sstable.descriptor,
+            counted(sstable.partitions, "partition"),
+            counted(sstable.on_disk, "byte")
+        );
+        out.text.extend_from_slice(line.as_bytes());
+    }
+    out.flush()
+}
+
+/// Shows how far the reading of `inputs` is, and ends it when that is asked for. Rows that merge are counted once, so
+/// that it may end early.
+pub fn watched<'a>(
+    inputs: &[Arc<SSTable>],
+    what: &'a str,
+    progress: &'a Progress,
+) -> Box<Watch<'a>> {
+    let of = |input: &Arc<SSTable>| {
+        let stats = input.statistics().stats.as_ref();
+        stats.map_or(0, |stats| stats.total_rows.max(0) as u64)
+    };
+    let total: u64 = inputs.iter().map(of).fold(0, u64::saturating_add);
+    Box::new(move |rows| {
+        progress.show(what, rows.min(total), total);
+        interrupt::check()
+    })
+}

@@ -1,0 +1,269 @@
+//! SSTables made of SSTables: one written anew, many merged and purged, one split.
+//!
+//! Authority: `o.a.c.db.compaction.{CompactionTask,CompactionController,Upgrader,SSTableSplitter}`,
+//! `o.a.c.db.compaction.writers.{DefaultCompactionWriter,MaxSSTableSizeWriter}`.
+//!
+//! ```text
+//! scans -> merge -> purge -> writer, and the next writer where one is full
+//! ```
+
+mod expired;
+mod output;
+mod overlap;
+#[cfg(test)]
+mod tests;
+
+pub use expired::{blockers, fully_expired};
+pub use output::{CompressionChange, Destination, Watch};
+pub use overlap::Overlaps;
+
+use crate::merge::purge::{Purge, PurgeRules, Purgeable};
+use crate::model::PartitionSource;
+use crate::partitioner::TokenRange;
+use crate::read::TableReader;
+use crate::schema::{Column, TableKind, TableSchema};
+use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::writer::inputs::{approximate_key_count, estimated_keys, merged_header};
+use crate::sstable::{Provenance, SSTable, Transaction, WriteOptions, Written};
+use crate::types::CqlType;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Writes an SSTable anew, as it is: nothing is purged, and what has expired stays what it was. Its level and its repair
+/// state are kept. `schema` is needed only where the header leaves open how the data is read: see [`needs_schema`].
+///
+/// # Errors
+/// Those of reading; `InvalidInput` without a schema that is needed, and for what the version cannot hold; `Io`. Then
+/// `transaction` is not to be committed.
+pub fn rewrite(
+    sstable: &Arc<SSTable>,
+    schema: Option<&TableSchema>,
+    transaction: &mut Transaction,
+    destination: &Destination<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Written>> {
+    let inputs = std::slice::from_ref(sstable);
+    let mut options = destination.options(sstable)?;
+    options.operation = destination.operation;
+    let level = sstable.statistics().stats.as_ref().map_or(0, |s| s.level);
+    options.provenance = provenance(inputs)?;
+    // Parts of an SSTable may overlap those of others where it did not.
+    options.provenance.level = match destination.max_sstable_size {
+        None => level,
+        Some(_) => 0,
+    };
+    options.estimated_keys = approximate_key_count(inputs)?.max(options.min_index_interval.into());
+    let header = merged_header(inputs)?;
+    if !needs_schema(sstable) {
+        let mut scan = sstable.scan()?;
+        return destination.write(&mut scan, header, options, inputs, transaction, watch);
+    }
+    let schema = schema.ok_or_else(|| {
+        Error::invalid("the header does not tell whether its user types are frozen")
+            .advise("give the table's schema")
+            .in_file(sstable.data().source().path())
+    })?;
+    let reader = TableReader::open(narrowed(schema, inputs), inputs.to_vec())?;
+    let header = SerializationHeader::of_stream(reader.header(), header.encoding_stats());
+    let mut scan = reader.scan(&TokenRange::ALL)?;
+    destination.write(&mut scan, header, options, inputs, transaction, watch)
+}
+
+/// Whether an SSTable's header leaves open whether user types are frozen, as those of 3.0 do.
+pub fn needs_schema(sstable: &SSTable) -> bool {
+    let stream = sstable.stream();
+    let mut columns = stream.statics.iter().chain(&stream.regulars);
+    sstable.descriptor().version.has_bare_user_types()
+        && columns.any(|c| matches!(c.ty, CqlType::Udt { frozen: false, .. }))
+}
+
+/// SSTables of one table that become one, or more where they are split.
+#[derive(Debug)]
+pub struct Compaction {
+    /// The table.
+    pub schema: TableSchema,
+    /// What is merged.
+    pub inputs: Vec<Arc<SSTable>>,
+    /// Other SSTables of the table: tombstones that may hide something in them are not purged.
+    pub others: Vec<Arc<SSTable>>,
+    /// Seconds since 1970: what expires by then has expired.
+    pub now: i64,
+    /// Seconds since 1970: tombstones made before it may be purged. `None` for `now` without the table's gc_grace.
+    pub gc_before: Option<i64>,
+}
+
+/// What a compaction made.
+#[derive(Debug)]
+pub struct Compacted {
+    /// The new SSTables; none if nothing was left.
+    pub written: Vec<Written>,
+    /// How many of the inputs were left out whole, since all they hold has expired and hides nothing.
+    pub expired: usize,
+}
+
+impl Compaction {
+    /// Seconds since 1970 before which tombstones must have been made to be purged.
+    pub fn gc_before(&self) -> i64 {
+        self.gc_before.unwrap_or(match self.schema.kind {
+            TableKind::Index => self.now,
+            _ => {
+                let grace = self.schema.options.gc_grace_seconds;
+                self.now.saturating_sub(grace.into())
+            }
+        })
+    }
+
+    /// Merges and purges.
+    ///
+    /// # Errors
+    /// Those of reading; `InvalidInput` for a schema that is not that of an SSTable, and for SSTables that may not be
+    /// merged; `Io`. Then `transaction` is not to be committed.
+    pub fn run(
+        &self,
+        transaction: &mut Transaction,
+        destination: &Destination<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let purges = !self.purges_only_repaired() || self.inputs.iter().all(is_repaired);
+        let gc_before = self.gc_before();
+        let mut inputs = self.inputs.clone();
+        if purges {
+            let expired = fully_expired(&inputs, &self.others, gc_before);
+            let mut expired = expired.iter();
+            inputs.retain(|_| !expired.next().copied().unwrap_or_default());
+        }
+        let expired = self.inputs.len() - inputs.len();
+        let Some(newest) = inputs.iter().max_by_key(|s| s.descriptor().id.clone()) else {
+            return Ok(Compacted {
+                written: Vec::new(),
+                expired,
+            });
+        };
+        let mut options = destination.options(newest)?;
+        options.operation = destination.operation;
+        options.provenance = provenance(&inputs)?;
+        options.estimated_keys = approximate_key_count(&inputs)?;
+        let bases = merged_header(&inputs)?.encoding_stats();
+        let reader = TableReader::open(narrowed(&self.schema, &inputs), inputs.clone())?;
+        let header = SerializationHeader::of_stream(reader.header(), bases);
+        let overlaps = Overlaps::new(&self.others)?;
+        let rules = PurgeRules {
+            now: self.now,
+            gc_before,
+            strict_liveness: self.schema.strict_liveness,
+        };
+        let merge = reader.scan(&TokenRange::ALL)?;
+        let mut purge = Purge::new(merge, rules, |key| match purges {
+            true => overlaps.purgeable(reader.partitioner(), key),
+            false => Ok(Purgeable::Nothing),
+        });
+        let written =
+            destination.write(&mut purge, header, options, &inputs, transaction, watch)?;
+        Ok(Compacted { written, expired })
+    }
+
+    /// `only_purge_repaired_tombstones` of the table's compaction.
+    fn purges_only_repaired(&self) -> bool {
+        let mut options = self.schema.options.other.iter();
+        options.any(|(name, value)| {
+            let value: String = value.split_whitespace().collect();
+            let value = value.to_ascii_lowercase();
+            name == "compaction" && value.contains("'only_purge_repaired_tombstones':'true'")
+        })
+    }
+}
+
+fn is_repaired(sstable: &Arc<SSTable>) -> bool {
+    let stats = sstable.statistics().stats.as_ref();
+    stats.is_some_and(|s| s.repaired_at != 0)
+}
+
+/// The schema without columns that no input has: the new header names none that no row can have.
+fn narrowed(schema: &TableSchema, inputs: &[Arc<SSTable>]) -> TableSchema {
+    let headers = || inputs.iter().map(|input| &input.statistics().header);
+    let retain = |columns: &mut Vec<Column>,
+                  of: fn(&SerializationHeader) -> &Vec<(Vec<u8>, String)>| {
+        columns.retain(|column| {
+            let mut named = headers().flat_map(of);
+            named.any(|(name, _)| name.as_slice() == column.name.as_bytes())
+        });
+    };
+    let mut schema = schema.clone();
+    retain(&mut schema.statics, |header| &header.statics);
+    retain(&mut schema.regulars, |header| &header.regulars);
+    schema
+}
+
+/// That of a merge, which has the host of its inputs if they have one.
+fn provenance(inputs: &[Arc<SSTable>]) -> Result<Provenance> {
+    let mut hosts = inputs
+        .iter()
+        .map(|input| input.statistics().stats.as_ref()?.originating_host_id);
+    let host = hosts.next().flatten();
+    let host = host.filter(|host| hosts.all(|other| other == Some(*host)));
+    Provenance::of_inputs(inputs, host)
+}
+
+/// How many keys each of several outputs is going to have, about.
+fn keys_of_each(
+    options: &WriteOptions,
+    inputs: &[Arc<SSTable>],
+    max_sstable_size: u64,
+) -> Result<u64> {
+    let keys = options.estimated_keys;
+    let (mut before, mut bytes) = (0_u64, 0_u64);
+    for input in inputs {
+        before = before.saturating_add(estimated_keys(input)?);
+        bytes = bytes.saturating_add(input.data().source().len());
+    }
+    let size = keys as f64 / before.max(1) as f64 * bytes as f64;
+    let count = (size.round() as u64 / max_sstable_size.max(1)).max(1);
+    Ok(keys.div_ceil(count))
+}
+
+/// A stream that lets someone watch, and end, its being read.
+struct Watched<'a, 'b, S: ?Sized> {
+    source: &'a mut S,
+    watch: &'a mut Watch<'b>,
+    rows: u64,
+}
+
+/// Rows and markers between two looks.
+const WATCHED_ROWS: u64 = 1024;
+
+impl<S: PartitionSource + ?Sized> Watched<'_, '_, S> {
+    #[inline]
+    fn count(&mut self) -> Result<()> {
+        self.rows += 1;
+        match self.rows % WATCHED_ROWS {
+            0 => (self.watch)(self.rows),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<S: PartitionSource + ?Sized> PartitionSource for Watched<'_, '_, S> {
+    fn header(&self) -> &crate::model::StreamHeader {
+        self.source.header()
+    }
+
+    fn next_partition(&mut self) -> Result<bool> {
+        self.count()?;
+        self.source.next_partition()
+    }
+
+    fn partition(&self) -> crate::model::PartitionHead<'_> {
+        self.source.partition()
+    }
+
+    #[inline]
+    fn next_unfiltered(&mut self) -> Result<bool> {
+        self.count()?;
+        self.source.next_unfiltered()
+    }
+
+    #[inline]
+    fn unfiltered(&self) -> crate::model::Unfiltered<'_> {
+        self.source.unfiltered()
+    }
+}
