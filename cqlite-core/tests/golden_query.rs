@@ -207,6 +207,15 @@ fn every_golden_table_answers_as_cassandra_does() {
     );
 }
 
+/// Tables that a compaction changes the answers of, in Cassandra too: which rows are empty, and which of two equal
+/// decimals is shown, depends on which SSTables have them. And some that take part in repairs, which are not merged.
+const NOT_COMPACTED: [&str; 4] = [
+    "asked_for",
+    "merge_equal_decimals",
+    "repaired",
+    "statistics",
+];
+
 /// The table's SSTables as one of another version, in a directory of the same name.
 fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<()> {
     let compaction = Compaction {
@@ -241,7 +250,10 @@ fn compacted_tables_answer_as_before() {
             if !answers.exists() || resolve(&directory).unwrap()[0].sstables.len() < 2 {
                 continue;
             }
-            let name = directory.file_name().unwrap();
+            let name = directory.file_name().unwrap().to_str().unwrap();
+            if NOT_COMPACTED.contains(&name) {
+                continue;
+            }
             let parent = tempfile::tempdir().unwrap();
             let out = parent.path().join(name);
             fs::create_dir(&out).unwrap();

@@ -180,17 +180,12 @@ fn is_repaired(sstable: &Arc<SSTable>) -> bool {
 
 /// The schema without columns that no input has: the new header names none that no row can have.
 fn narrowed(schema: &TableSchema, inputs: &[Arc<SSTable>]) -> TableSchema {
-    let headers = || inputs.iter().map(|input| &input.statistics().header);
-    let retain = |columns: &mut Vec<Column>,
-                  of: fn(&SerializationHeader) -> &Vec<(Vec<u8>, String)>| {
-        columns.retain(|column| {
-            let mut named = headers().flat_map(of);
-            named.any(|(name, _)| name.as_slice() == column.name.as_bytes())
-        });
-    };
+    let is_in = |columns: &[Column], wanted: &Column| columns.iter().any(|c| c.name == wanted.name);
+    let streams = || inputs.iter().map(|input| input.stream());
     let mut schema = schema.clone();
-    retain(&mut schema.statics, |header| &header.statics);
-    retain(&mut schema.regulars, |header| &header.regulars);
+    let (statics, regulars) = (&mut schema.statics, &mut schema.regulars);
+    statics.retain(|column| streams().any(|stream| is_in(&stream.statics, column)));
+    regulars.retain(|column| streams().any(|stream| is_in(&stream.regulars, column)));
     schema
 }
 
