@@ -36,6 +36,7 @@ import org.apache.cassandra.db.partitions.UnfilteredPartitionIterator;
 import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
 import org.apache.cassandra.db.rows.UnfilteredRowIterator;
 import org.apache.cassandra.io.sstable.ISSTableScanner;
+import org.apache.cassandra.io.sstable.IVerifier;
 import org.apache.cassandra.io.sstable.SSTableRewriter;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
 import org.apache.cassandra.service.CassandraDaemon;
@@ -46,6 +47,7 @@ import org.apache.cassandra.transport.Dispatcher;
 import org.apache.cassandra.transport.ProtocolVersion;
 import org.apache.cassandra.transport.messages.ResultMessage;
 import org.apache.cassandra.utils.ByteBufferUtil;
+import org.apache.cassandra.utils.OutputHandler;
 import org.apache.cassandra.utils.TimeUUID;
 
 /**
@@ -114,6 +116,12 @@ public final class Node
             case "compact":
                 table(order).forceMajorCompaction();
                 break;
+            case "refresh":
+                table(order).loadNewSSTables();
+                break;
+            case "verify":
+                verify(table(order), answer);
+                break;
             case "level":
                 for (SSTableReader sstable : table(order).getLiveSSTables())
                     sstable.mutateLevelAndReload(order.get("level").asInt());
@@ -163,6 +171,29 @@ public final class Node
             default:
                 throw new IllegalArgumentException(verb);
         }
+    }
+
+    /** What `nodetool verify -e` does; answers "faults" (texts), none where all is well. */
+    private static void verify(ColumnFamilyStore cfs, Map<String, Object> answer)
+    {
+        IVerifier.Options options = IVerifier.options().invokeDiskFailurePolicy(false).extendedVerification(true).checkVersion(false)
+                                             .mutateRepairStatus(false).checkOwnsTokens(false).quick(false).build();
+        List<String> faults = new ArrayList<>();
+        for (SSTableReader sstable : cfs.getLiveSSTables())
+        {
+            try (IVerifier verifier = sstable.getVerifier(cfs, new OutputHandler.LogOutput(), false, options))
+            {
+                verifier.verify();
+            }
+            catch (RuntimeException e)
+            {
+                StringBuilder chain = new StringBuilder(sstable.descriptor.baseFile().name());
+                for (Throwable t = e; t != null; t = t.getCause())
+                    chain.append(": ").append(t);
+                faults.add(chain.toString());
+            }
+        }
+        answer.put("faults", faults);
     }
 
     /** Writes what a compaction of all SSTables would, and leaves its transaction open. */
