@@ -14,12 +14,13 @@ import time
 import golden
 from golden import READ_NOW, WORK, WRITE_NOW, Node, Refused, Table, Tools
 from mutations import Mutations
+from rewritten import COMPRESSORS, OWN, Rewritten
 from schemas import Schema
 from selects import Selects
 
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
-CHECKS = ("dump", "query", "metadata", "verify")
+CHECKS = ("dump", "query", "metadata", "verify", "rewrite")
 USUAL = "dump,query,metadata,verify"
 QUERIES = 20
 TIMEOUT = 60
@@ -74,8 +75,8 @@ class RandomTable(Table):
 
 
 class Judge:
-    def __init__(self, checks, keep):
-        self.checks, self.keep = checks, keep
+    def __init__(self, checks, keep, compression):
+        self.checks, self.keep, self.compression = checks, keep, compression
         self.counts = collections.Counter()
         self.different = collections.Counter()
         self.wrong = []
@@ -162,9 +163,15 @@ def difference(ours, theirs):
     return f"  line {i + 1} of {len(a)}, {len(b)}\n  cqlite    {show(a)}\n  Cassandra {show(b)}"
 
 
+def expected(q, answer):
+    """As a line of answers.jsonl."""
+    return {"cql": q, "rows": [r[0] for r in answer["rows"]]} if "rows" in answer else {"cql": q, **answer}
+
+
 def judge_tables(version, seed, numbers, judge):
     node = Node(version, home=os.path.join(WORK, "oracle-node"))
     tools = Tools(version)
+    rewritten = Rewritten(node, tools)
     for i in numbers:
         rng = random.Random(f"{seed}/{i}")
         rng.empty = rng.random() < 0.2
@@ -182,7 +189,8 @@ def judge_tables(version, seed, numbers, judge):
         os.makedirs(out)
         data = t.keep(out)
         with open(os.path.join(out, "schema.cql"), "w", encoding="utf-8") as f:
-            f.write(t.schema())
+            t.described = t.schema()
+            f.write(t.described)
         with open(os.path.join(out, "statements.cql"), "w", encoding="utf-8") as f:
             f.writelines(q + ";\n" for q in t.taken)
         judge.counts["tables"] += 1
@@ -197,16 +205,28 @@ def judge_tables(version, seed, numbers, judge):
                 judge.metadata(label, tools, path)
             if "verify" in judge.checks:
                 judge.verify(label, path)
+        answers = []
         # Of a table in which nothing was written there are no files to read.
-        if "query" in judge.checks and data:
+        if {"query", "rewrite"} & set(judge.checks) and data:
             with open(os.path.join(out, "answers.jsonl"), "w", encoding="utf-8") as f:
                 for q in map(t.text, selects.all(QUERIES)):
                     answer = node.ask(do="cql", q=q, now=READ_NOW)
                     f.write(json.dumps({"cql": q, **answer}, ensure_ascii=False) + "\n")
-                    judge.query(label, out, q, answer)
+                    answers.append(expected(q, answer))
+                    if "query" in judge.checks:
+                        judge.query(label, out, q, answer)
         node.ask(do="cql", q=t.text("DROP TABLE $t"), now=WRITE_NOW)
+        if "rewrite" in judge.checks and data:
+            column = judge.compression or rng.choice((OWN, *COMPRESSORS))
+            schema = t.described
+            found = len(rewritten.faults)
+            rewritten.judge(name, out, schema, answers, column)
+            rewritten.drop(schema)
+            judge.wrong += [label] * (len(rewritten.faults) - found)
+            judge.different["rewrite"] += len(rewritten.faults) - found
         if len(judge.wrong) == before and not judge.keep:
             shutil.rmtree(out)
+    judge.counts.update({"rewritten " + what: n for what, n in rewritten.counts.items()})
     node.stop()
     tools.stop()
 
@@ -219,13 +239,14 @@ def main():
     parser.add_argument("--only", help="numbers of tables, with commas")
     parser.add_argument("--keep", action="store_true", help="the tables that are right too")
     parser.add_argument("--check", default=USUAL, help="of " + ", ".join(CHECKS))
+    parser.add_argument("--compression", help="of tables written again, instead of any")
     parser.add_argument("--ci", action="store_true")
     arguments = parser.parse_args()
     if arguments.ci:
         arguments.seed, arguments.tables = 5, 10
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 30)
     versions = list(golden.VERSIONS) if arguments.format == "all" else [arguments.format]
-    judge = Judge(arguments.check.split(","), arguments.keep)
+    judge = Judge(arguments.check.split(","), arguments.keep, arguments.compression)
     start = time.time()
     for version in versions:
         # Each format has tables of its own.

@@ -16,9 +16,16 @@ TIMEOUT = 120
 
 # Columns of the compressor matrix, as `rewrite --compression` names them; `own` is the compressor of the source.
 OWN = "own"
-COMPRESSORS = ("lz4", "lz4-high", "zstd", "snappy", "deflate", "noop", "none")
+COMPRESSORS = ("lz4", "zstd", "snappy", "deflate", "noop", "none")
 
 STRINGS = r"'(?:[^']|'')*'" r'|"(?:[^"]|"")*"' r"|\$\$.*?\$\$"
+
+# What comes out of a merge of decimals that are equal but for their scale, and of local with remote counter shards, depends on
+# the order in which Cassandra happens to hold the SSTables.
+ACCIDENTS = ("merge_by_decimal", "merge_equal_decimals", "counter_shards")
+
+# A partition of which nothing is left: a flush may write it, a compaction does not.
+EMPTY = re.compile(r' *\{\s*"table kind" : "REGULAR",\s*"partition" : \{\s*"key" : \[[^\n]*\],\s*"position" : 0\s*\},\s*"rows" : \[ \]\s*\},?\n?')
 
 # What one of two versions cannot store is no fault of the writer.
 UNSTORABLE = "cannot be stored since version `oa`"
@@ -38,6 +45,9 @@ def statements(schema):
             found.append(schema[start:m.start()].strip())
             start = m.end()
     found.append(schema[start:].strip())
+    # What Cassandra describes and does not take.
+    found = [q.replace("AND CLUSTERING ORDER BY (column1 ASC)", "") if "column1 ASC" in q and not re.search(r"^ +column1 ", q, re.M) else q for q in found]
+    found = [re.sub(r"\bvalue empty\b", "value 'org.apache.cassandra.db.marshal.EmptyType'", q) for q in found]
     found = [re.sub(r"\bID = [0-9a-f-]{36}", lambda _: f"ID = {uuid.uuid4()}", q) for q in found if q]
     return [re.sub(r"^CREATE TYPE (?!IF NOT)", "CREATE TYPE IF NOT EXISTS ", q) for q in found]
 
@@ -52,9 +62,17 @@ def data_files(folder):
     return sorted(glob.glob(glob.escape(folder) + "/*-Data.db"))
 
 
-def without_positions(dump):
+def comparable(dump):
     """Where a row lies is for the writer to choose."""
-    return re.sub(r'"position" : \d+', '"position" : 0', dump)
+    dump = EMPTY.sub("", re.sub(r'"position" : \d+', '"position" : 0', dump))
+    return re.sub(r"(?m)^(\[.*?\])@\d+ ", r"\1@0 ", dump)
+
+
+def same(a, b):
+    """Messages list functions and columns in an order that changes from one JVM to the next."""
+    if "error" in a and "error" in b:
+        return sorted(a["error"]) == sorted(b["error"])
+    return a == b
 
 
 def first_difference(ours, theirs):
@@ -72,14 +90,16 @@ class Rewritten:
         self.counts = collections.Counter()
         self.faults = []
         self.work = os.path.join(WORK, "judge", node.version)
-        self.placed = 0
+        self.judged = self.placed = 0
+        self.present = {}  # name of a table: its schema
         shutil.rmtree(self.work, ignore_errors=True)
 
     def judge(self, name, source, schema, answers, column=OWN):
         """`answers` are as in answers.jsonl; of what Cassandra failed at nothing is expected."""
         label = f"{os.path.basename(os.path.dirname(source))}/{name} as {self.version}, compressor {column}"
-        out = os.path.join(self.work, column, name)
-        shutil.rmtree(out, ignore_errors=True)
+        # A folder of its own: the tools' JVM remembers what it has read of a path.
+        self.judged += 1
+        out = os.path.join(self.work, f"{self.judged}-{column}", name)
         before = len(self.faults)
         try:
             if self._write(source, out, schema, column):
@@ -88,9 +108,8 @@ class Rewritten:
                 self.counts["SSTables"] += len(data_files(out))
         except (Fault, golden.Refused) as e:
             self._fault(label, str(e))
-        self._drop(schema)
         if len(self.faults) == before:
-            shutil.rmtree(out, ignore_errors=True)
+            shutil.rmtree(os.path.dirname(out), ignore_errors=True)
 
     def _fault(self, label, text):
         self.faults.append((label, text))
@@ -98,6 +117,8 @@ class Rewritten:
 
     def _write(self, source, out, schema, column):
         command = [CQLITE, "rewrite", source, "--out", out, "--version", self.version]
+        if os.path.exists(os.path.join(source, "schema.cql")):
+            command += ["--schema", os.path.join(source, "schema.cql")]
         if column != OWN:
             command += ["--compression", column]
         try:
@@ -112,6 +133,8 @@ class Rewritten:
         raise Fault(f"rewrite: exit {ran.returncode}: {ran.stderr.strip()}")
 
     def _judge(self, label, name, source, out, schema, answers):
+        if name in ACCIDENTS:
+            answers = [a for a in answers if "count(" in a["cql"]]
         self._dumps(label, name, source, out)
         self._load(name, out, schema)
         self._answers(label, name, source, schema, answers, compacted=False)
@@ -122,10 +145,8 @@ class Rewritten:
         self._answers(label, name, source, schema, answers, compacted=True)
 
     def _load(self, name, folder, schema):
-        """The schema, in the place of what there was, and the files of a folder."""
-        self._drop(schema)
-        for q in statements(schema):
-            self.node.cql(q)
+        """The files of a folder, in the place of what there was."""
+        self._create(name, schema)
         self.node.do("ulids", value=False)
         place = self.node.do("directory", keyspace="golden", table=name)["path"]
         bases = [path[:-len("-Data.db")] for path in data_files(folder)]
@@ -143,11 +164,28 @@ class Rewritten:
         if len(live) != len(bases):
             raise Fault(f"of {len(bases)} SSTables Cassandra opened {live}")
 
-    def _drop(self, schema):
-        created_by = statements(schema)
+    def _create(self, name, schema):
+        if self.present.get(name) == schema:
+            self.node.do("empty", keyspace="golden", table=name)
+            return
+        wanted = statements(schema)
+        # A type of the same name may be another one.
+        types = {created([q], "TYPE")[0]: q for q in wanted if created([q], "TYPE")}
+        for other, its in list(self.present.items()):
+            if other == name or any(q != types.get(*created([q], "TYPE"), q) for q in statements(its) if created([q], "TYPE")):
+                self.drop(its)
+        for q in wanted:
+            self.node.cql(q)
+        for created_too in created(wanted, "TABLE") + created(wanted, "MATERIALIZED VIEW"):
+            self.present[created_too.split(".")[-1].strip('"')] = schema
+
+    def drop(self, schema):
+        """Drops what a schema creates."""
+        self.present = {name: other for name, other in self.present.items() if other != schema}
         for what in ("MATERIALIZED VIEW", "TABLE", "TYPE"):
-            for name in reversed(created(created_by, what)):
-                self.node.cql(f"DROP {what} IF EXISTS {name}")
+            for name in reversed(created(statements(schema), what)):
+                # Others may use the type.
+                self.node.ask(do="cql", q=f"DROP {what} IF EXISTS {name}", now=WRITE_NOW)
 
     def _ask(self, expected):
         as_json = "rows" in expected
@@ -166,13 +204,13 @@ class Rewritten:
                 continue
             self.counts["answers"] += 1
             answer = self._ask(expected)
-            if answer != expected:
+            if not same(answer, expected):
                 wrong.append((expected, answer))
         if wrong and compacted:
             # What a compaction does to Cassandra's own files it may do to ours.
             self._load(name, source, schema)
             self.node.do("compact", keyspace="golden", table=name)
-            of_source = [(expected, answer) for expected, answer in wrong if self._ask(expected) != answer]
+            of_source = [(expected, answer) for expected, answer in wrong if not same(self._ask(expected), answer)]
             self.counts["answers that Cassandra's compaction changes"] += len(wrong) - len(of_source)
             wrong = of_source
         when = " after a compaction" if compacted else ""
@@ -181,24 +219,26 @@ class Rewritten:
 
     def _dumps(self, label, name, source, out):
         """The dumps are the same, in whatever order the SSTables are."""
-        copy = os.path.join(self.work, "source", name)
-        shutil.rmtree(copy, ignore_errors=True)
+        copy = os.path.join(self.work, f"{self.judged}-source", name)
         # The tools delete summaries that they do not like.
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns("dump", "metadata", "snapshots", "backups"))
         ours, theirs = [self._texts(folder) for folder in (out, copy)]
+        self.counts["dumps"] += len(ours)
+        if glob.glob(glob.escape(source) + "/*.log"):
+            # The log of a transaction says which SSTables are to be read.
+            theirs = [a if a in theirs else "(no SSTable of the source)" for a in ours]
         if len(ours) != len(theirs):
             raise Fault(f"{len(theirs)} SSTables became {len(ours)}")
-        self.counts["dumps"] += len(ours)
         if collections.Counter(ours) != collections.Counter(theirs):
             for a, b in zip(ours, theirs):
                 # Where Cassandra itself fails at the source, there is nothing to compare.
                 if a != b and b is not None:
                     self._fault(label, f"dump: {first_difference(a or 'fails', b)}")
-        shutil.rmtree(copy)
+        shutil.rmtree(os.path.dirname(copy))
 
     def _texts(self, folder):
         def text(data, options):
             answer = self.tools.ask(tool="dump", args=[data, *options])
-            return None if "failure" in answer else without_positions(answer["out"])
+            return None if "failure" in answer else comparable(answer["out"])
         live = data_files(folder)
         return [next((t for t in (text(data, o) for o in ([], ["-d"])) if t is not None), None) for data in live]

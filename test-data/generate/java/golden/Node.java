@@ -116,6 +116,12 @@ public final class Node
             case "compact":
                 table(order).forceMajorCompaction();
                 break;
+            case "empty":
+                for (ColumnFamilyStore store : table(order).concatWithIndexes())
+                    store.getTracker().dropSSTables();
+                // A name is free again when all files of an SSTable are gone.
+                LifecycleTransaction.waitForDeletions();
+                break;
             case "refresh":
                 table(order).loadNewSSTables();
                 break;
