@@ -27,7 +27,7 @@ Exit status: 0 good, 1 the data is bad, 2 usage (no such file, table or key),
 #[command(
     name = "cqlite",
     version,
-    about = "Reads Apache Cassandra's SSTables without Cassandra.",
+    about = "Reads and writes Apache Cassandra's SSTables without Cassandra.",
     after_help = EXAMPLES,
     arg_required_else_help = true
 )]

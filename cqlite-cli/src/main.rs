@@ -1,4 +1,4 @@
-//! `cqlite`: shows what is in Cassandra's files.
+//! `cqlite`: shows what is in Cassandra's files, and writes them anew.
 
 mod args;
 mod cmd;
