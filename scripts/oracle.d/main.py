@@ -21,7 +21,7 @@ from selects import Selects
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
 CHECKS = ("dump", "query", "metadata", "verify", "rewrite")
-USUAL = "dump,query,metadata,verify"
+USUAL = "dump,query,metadata,verify,rewrite"
 QUERIES = 20
 TIMEOUT = 60
 
