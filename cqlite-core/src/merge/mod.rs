@@ -18,7 +18,7 @@ use crate::model::{
 use crate::partitioner::{Partitioner, Token};
 use meeting::Meeting;
 pub use row::OwnedRow;
-use row::{ClusteringOf, ColumnRules};
+pub(crate) use row::{ClusteringOf, ColumnRules, RowMerger};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -52,6 +52,16 @@ impl MergeRules {
     /// The partitioner that keys are ordered by.
     pub fn partitioner(&self) -> &Partitioner {
         &self.partitioner
+    }
+
+    /// How the cells of the static columns are brought together.
+    pub(crate) fn statics(&self) -> &[ColumnRules] {
+        &self.statics
+    }
+
+    /// How the cells of the regular columns are brought together.
+    pub(crate) fn regulars(&self) -> &[ColumnRules] {
+        &self.regulars
     }
 
     /// The order of clusterings.

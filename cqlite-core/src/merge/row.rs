@@ -69,7 +69,7 @@ impl OwnedRow {
 
 /// How cells of a column are told apart and brought together.
 #[derive(Debug)]
-pub(super) struct ColumnRules {
+pub(crate) struct ColumnRules {
     path: Option<PathOrder>,
     counter: bool,
 }
@@ -119,7 +119,7 @@ impl ColumnRules {
 
 /// Which version's clustering values a merged row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClusteringOf {
+pub(crate) enum ClusteringOf {
     /// The first one's.
     First,
     /// The last one's.
@@ -128,7 +128,7 @@ pub(super) enum ClusteringOf {
 
 /// Merges versions of one row under an active deletion. Keeps its buffers from row to row.
 #[derive(Debug, Default)]
-pub(super) struct RowMerger {
+pub(crate) struct RowMerger {
     next_cells: Vec<usize>,
     next_deletions: Vec<usize>,
     context: Vec<u8>,
