@@ -16,6 +16,7 @@ pub mod io;
 pub mod limits;
 pub mod merge;
 pub mod model;
+pub mod mutation;
 pub mod partitioner;
 pub mod query;
 pub mod read;

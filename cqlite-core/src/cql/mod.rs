@@ -6,8 +6,10 @@ pub mod ast;
 pub mod ddl;
 mod keyword;
 mod lexer;
+mod modify;
 mod parser;
 mod select;
+mod split;
 mod term;
 
 #[cfg(test)]
@@ -15,5 +17,6 @@ mod tests;
 
 pub use keyword::{is_reserved, quote_name};
 pub(crate) use parser::{Parser, line_and_column};
-pub use parser::{parse_select, parse_statement};
+pub use parser::{parse_literal, parse_select, parse_statement};
+pub use split::{StatementText, Statements};
 pub(crate) use term::parse_uuid;

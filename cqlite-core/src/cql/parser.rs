@@ -8,6 +8,7 @@ use super::keyword::is_reserved;
 use super::lexer::{Kind, Lexer, Token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{CQL_DEPTH_MAX, CQL_TEXT_BYTES_MAX};
+use crate::types::Literal;
 
 /// Parses one statement; a `;` may follow it.
 ///
@@ -26,6 +27,14 @@ pub fn parse_select(text: &str) -> Result<Select> {
     let select = parser.select()?;
     parser.end_of_text()?;
     Ok(select)
+}
+
+/// Parses one constant term: a number, a string, a collection... Errors are those of [`parse_statement`].
+pub fn parse_literal(text: &str) -> Result<Literal> {
+    let mut parser = Parser::new(text)?;
+    let term = parser.term()?;
+    parser.end_of_text()?;
+    term.to_literal()
 }
 
 /// `line:column` of the byte `offset` of `text`, both from 1; the column counts characters.
@@ -416,9 +425,15 @@ impl<'a> Parser<'a> {
         if self.accept_word("USE") {
             return Ok(Statement::Use(self.name("a keyspace")?));
         }
-        const OTHERS: [&str; 16] = [
-            "add", "alter", "apply", "begin", "create", "delete", "desc", "describe", "drop",
-            "grant", "insert", "list", "revoke", "truncate", "update", "use",
+        if let Some(modification) = self.modification()? {
+            return Ok(Statement::Modification(modification));
+        }
+        if self.accept_word("BEGIN") {
+            return Ok(Statement::Batch(self.batch()?));
+        }
+        const OTHERS: [&str; 12] = [
+            "add", "alter", "apply", "create", "desc", "describe", "drop", "grant", "list",
+            "revoke", "truncate", "use",
         ];
         if let Some(other) = OTHERS.into_iter().find(|word| self.is_word_nth(0, word)) {
             return Err(self.error_here(

@@ -21,6 +21,14 @@ pub struct OwnedRow {
 }
 
 impl OwnedRow {
+    /// A copy of a row.
+    pub fn of(row: RowRef<'_>) -> Self {
+        OwnedRow {
+            bytes: row.bytes().to_vec(),
+            row: row.buf().clone(),
+        }
+    }
+
     /// Makes it a row of nothing, keeping its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -9,6 +9,7 @@
 
 mod collection;
 mod columns;
+mod evaluate;
 mod exec;
 mod filter;
 mod function;
@@ -21,5 +22,6 @@ mod restrictions;
 mod selection;
 mod slices;
 
+pub(crate) use evaluate::evaluate_term;
 pub use exec::{ResultRow, Rows};
 pub use plan::{Plan, PlanOptions, ResultColumn};

@@ -4,6 +4,7 @@
 
 pub mod big;
 pub mod bti;
+pub mod builder;
 pub mod component;
 pub mod data;
 pub mod descriptor;

@@ -3,8 +3,13 @@
 //! Authority: `o.a.c.cql3.selection.Selectable`, `o.a.c.cql3.Relation`, `o.a.c.cql3.statements.SelectStatement.RawStatement`.
 
 mod display;
+mod modify;
 
 pub(crate) use display::field_hash_order;
+pub use modify::{
+    Assignment, Batch, BatchKind, Change, Delete, DeleteTarget, Insert, InsertSource, Modification,
+    Update, Using,
+};
 
 use crate::error::{Error, Result};
 use crate::types::Literal;
@@ -29,6 +34,10 @@ pub enum Statement {
     Select(Select),
     /// `USE keyspace`.
     Use(String),
+    /// `INSERT`, `UPDATE`, `DELETE`.
+    Modification(Modification),
+    /// `BEGIN BATCH ... APPLY BATCH`.
+    Batch(Batch),
 }
 
 /// `SELECT`.

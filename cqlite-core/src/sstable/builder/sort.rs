@@ -275,7 +275,10 @@ impl Sorter {
     }
 
     /// Gives all records as a stream to `take`, and is empty then.
-    pub fn drain(&mut self, take: impl FnOnce(&mut dyn PartitionSource) -> Result<()>) -> Result<()> {
+    pub fn drain(
+        &mut self,
+        take: impl FnOnce(&mut dyn PartitionSource) -> Result<()>,
+    ) -> Result<()> {
         if self.runs.is_empty() {
             self.sort()?;
             let records = Sorted::new(&self.buffer, self.buffer.entries.len());
@@ -293,7 +296,11 @@ impl Sorter {
             self.merge_runs(self.runs.len() - FAN_IN)?;
         }
         let runs = std::mem::take(&mut self.runs);
-        take(&mut Merge::new(&self.rules, readers(&runs, &self.rules)?, false))
+        take(&mut Merge::new(
+            &self.rules,
+            readers(&runs, &self.rules)?,
+            false,
+        ))
     }
 }
 
@@ -414,9 +421,15 @@ fn compare_in_partition(
 enum PrefixOf {
     /// All numbers are the same.
     None,
-    Int { descending: bool },
-    Long { descending: bool },
-    Bytes { descending: bool },
+    Int {
+        descending: bool,
+    },
+    Long {
+        descending: bool,
+    },
+    Bytes {
+        descending: bool,
+    },
 }
 
 impl PrefixOf {
@@ -445,10 +458,7 @@ impl PrefixOf {
         let (prefix, descending) = match self {
             PrefixOf::None => return 0,
             PrefixOf::Int { descending } => match value.try_into() {
-                Ok(v) => (
-                    u64::from(u32::from_be_bytes(v) ^ 1 << 31) << 32,
-                    descending,
-                ),
+                Ok(v) => (u64::from(u32::from_be_bytes(v) ^ 1 << 31) << 32, descending),
                 Err(_) => (0, descending),
             },
             PrefixOf::Long { descending } => match value.try_into() {

@@ -4,12 +4,12 @@
 //! `o.a.c.db.rows.RowAndDeletionMergeIterator`: what a partition's own deletions shadow is left out.
 
 use super::record::{Kind, Record};
-use crate::{Error, Result};
 use crate::merge::{ClusteringOf, MergeRules, OwnedRow, RowMerger};
 use crate::model::{
     Bound, BoundKind, ClusteringComparator, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
     PartitionSource, RowBuf, RowRef, Span, StreamHeader, Unfiltered,
 };
+use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -193,9 +193,8 @@ impl<R: Records> RecordSource<R> {
     /// The place in the partition where an open range ends first.
     fn first_end(&self) -> Option<usize> {
         let comparator = self.rules.comparator();
-        let ends = (0..self.active.len()).min_by(|a, b| {
-            compare_bounds(comparator, &self.active[*a].0, &self.active[*b].0)
-        });
+        let ends = (0..self.active.len())
+            .min_by(|a, b| compare_bounds(comparator, &self.active[*a].0, &self.active[*b].0));
         ends
     }
 
@@ -260,7 +259,7 @@ impl<R: Records> RecordSource<R> {
     }
 }
 
-fn compare_bounds(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering {
+pub(super) fn compare_bounds(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering {
     for (i, (a, b)) in a.values.iter().zip(&b.values).enumerate() {
         let order = comparator.compare_values(i, a.as_deref(), b.as_deref());
         if order.is_ne() {

@@ -1,0 +1,274 @@
+//! `INSERT`, `UPDATE`, `DELETE` and `BATCH`.
+//!
+//! Authority: rules `insertStatement`, `updateStatement`, `columnOperation`, `deleteStatement`, `batchStatement` of
+//! `Parser.g` of `o.a.c.cql3`.
+
+use super::ast::{
+    Arithmetic, Assignment, Batch, BatchKind, Change, Delete, DeleteTarget, Expr, Insert,
+    InsertSource, Modification, Update, Using,
+};
+use super::lexer::Kind;
+use super::parser::Parser;
+use super::term::Place;
+use crate::error::{ErrorKind, Result};
+use crate::types::Literal;
+
+impl Parser<'_> {
+    /// An `INSERT`, `UPDATE` or `DELETE`, if one stands at the cursor.
+    pub(in crate::cql) fn modification(&mut self) -> Result<Option<Modification>> {
+        if self.accept_word("INSERT") {
+            return Ok(Some(Modification::Insert(self.insert()?)));
+        }
+        if self.accept_word("UPDATE") {
+            return Ok(Some(Modification::Update(self.update()?)));
+        }
+        if self.accept_word("DELETE") {
+            return Ok(Some(Modification::Delete(self.delete()?)));
+        }
+        Ok(None)
+    }
+
+    fn insert(&mut self) -> Result<Insert> {
+        self.expect_word("INTO")?;
+        let table = self.qualified_name("a table")?;
+        let source = match self.accept_word("JSON") {
+            true => {
+                let text = match self.constant()? {
+                    Some(Literal::Text(text)) => text,
+                    _ => {
+                        self.could_be("a string");
+                        return Err(self.unexpected());
+                    }
+                };
+                let mut default_unset = false;
+                if self.accept_word("DEFAULT") {
+                    default_unset = self.accept_word("UNSET");
+                    if !default_unset {
+                        self.expect_word("NULL")?;
+                    }
+                }
+                InsertSource::Json {
+                    text,
+                    default_unset,
+                }
+            }
+            false => {
+                self.expect_symbol("(")?;
+                let columns = self.comma_separated(|p| p.name("a column"))?;
+                self.expect_symbol(")")?;
+                self.expect_word("VALUES")?;
+                let start = self.peek();
+                self.expect_symbol("(")?;
+                let values = self.comma_separated_until(")", Self::term)?;
+                if values.len() != columns.len() {
+                    return Err(self.error_at(
+                        start.start as usize,
+                        ErrorKind::InvalidInput,
+                        format!("{} values for {} columns", values.len(), columns.len()),
+                    ));
+                }
+                InsertSource::Values { columns, values }
+            }
+        };
+        self.refuse_condition()?;
+        let using = self.using(true)?;
+        Ok(Insert {
+            table,
+            source,
+            using,
+        })
+    }
+
+    fn update(&mut self) -> Result<Update> {
+        let table = self.qualified_name("a table")?;
+        let using = self.using(true)?;
+        self.expect_word("SET")?;
+        let assignments = self.comma_separated(Self::assignment)?;
+        self.expect_word("WHERE")?;
+        let relations = self.relations()?;
+        self.refuse_condition()?;
+        Ok(Update {
+            table,
+            using,
+            assignments,
+            relations,
+        })
+    }
+
+    fn assignment(&mut self) -> Result<Assignment> {
+        let column = self.name("a column")?;
+        let change = if self.accept_symbol("[") {
+            let key = self.term()?;
+            self.expect_symbol("]")?;
+            self.expect_symbol("=")?;
+            Change::SetElement {
+                key,
+                value: self.term()?,
+            }
+        } else if self.accept_symbol(".") {
+            let field = self.name("a field")?;
+            self.expect_symbol("=")?;
+            Change::SetField {
+                field,
+                value: self.term()?,
+            }
+        } else if self.accept_symbol("+=") {
+            Change::Add(self.term()?)
+        } else if self.accept_symbol("-=") {
+            Change::Subtract(self.term()?)
+        } else {
+            self.expect_symbol("=")?;
+            self.assigned(&column)?
+        };
+        Ok(Assignment { column, change })
+    }
+
+    /// What is assigned to a column: a value, or the column itself and something.
+    fn assigned(&mut self, column: &str) -> Result<Change> {
+        let start = self.peek();
+        let expr = self.expr(Place::Selection)?;
+        let other = |p: &Self, name: &str| {
+            p.error_at(
+                start.start as usize,
+                ErrorKind::InvalidInput,
+                format!("only `{column}` itself can be added to, not `{name}`"),
+            )
+        };
+        match expr {
+            Expr::Arithmetic {
+                operator: operator @ (Arithmetic::Add | Arithmetic::Subtract),
+                left,
+                right,
+            } => match (*left, *right) {
+                (Expr::Column(name), _) | (_, Expr::Column(name)) if name != column => {
+                    Err(other(self, &name))
+                }
+                (Expr::Column(_), value) => Ok(match operator {
+                    Arithmetic::Add => Change::Add(value),
+                    _ => Change::Subtract(value),
+                }),
+                (value, Expr::Column(_)) if operator == Arithmetic::Add => {
+                    Ok(Change::Prepend(value))
+                }
+                (left, right) => Ok(Change::Set(Expr::Arithmetic {
+                    operator,
+                    left: Box::new(left),
+                    right: Box::new(right),
+                })),
+            },
+            // `c = c -1`: the sign belongs to the number.
+            Expr::Column(name) => {
+                let token = self.peek();
+                let text = self.text_of(token);
+                let is_number = matches!(token.kind, Kind::Integer) && text.starts_with('-');
+                match is_number {
+                    true if name != column => Err(other(self, &name)),
+                    true => Ok(Change::Add(self.term()?)),
+                    false => Err(self
+                        .error_at(
+                            start.start as usize,
+                            ErrorKind::InvalidInput,
+                            format!("`{name}` is not a value"),
+                        )
+                        .advise("text takes single quotes: 'text'")),
+                }
+            }
+            value => Ok(Change::Set(value)),
+        }
+    }
+
+    fn delete(&mut self) -> Result<Delete> {
+        let targets = match self.is_word_nth(0, "from") {
+            true => Vec::new(),
+            false => self.comma_separated(|p| {
+                let column = p.name("a column")?;
+                if p.accept_symbol("[") {
+                    let key = p.term()?;
+                    p.expect_symbol("]")?;
+                    return Ok(DeleteTarget::Element { column, key });
+                }
+                if p.accept_symbol(".") {
+                    let field = p.name("a field")?;
+                    return Ok(DeleteTarget::Field { column, field });
+                }
+                Ok(DeleteTarget::Column(column))
+            })?,
+        };
+        self.expect_word("FROM")?;
+        let table = self.qualified_name("a table")?;
+        let using = self.using(false)?;
+        self.expect_word("WHERE")?;
+        let relations = self.relations()?;
+        self.refuse_condition()?;
+        Ok(Delete {
+            table,
+            using,
+            targets,
+            relations,
+        })
+    }
+
+    /// `USING TIMESTAMP t AND TTL s`, if it stands at the cursor.
+    fn using(&mut self, with_ttl: bool) -> Result<Using> {
+        let mut using = Using::default();
+        if !self.accept_word("USING") {
+            return Ok(using);
+        }
+        loop {
+            let start = self.peek();
+            let slot = if self.accept_word("TIMESTAMP") {
+                &mut using.timestamp
+            } else if with_ttl && self.accept_word("TTL") {
+                &mut using.ttl
+            } else {
+                return Err(self.unexpected());
+            };
+            if slot.is_some() {
+                return Err(self.error_at(
+                    start.start as usize,
+                    ErrorKind::InvalidInput,
+                    "it was given before".to_owned(),
+                ));
+            }
+            *slot = Some(self.term()?);
+            if !self.accept_word("AND") {
+                return Ok(using);
+            }
+        }
+    }
+
+    fn refuse_condition(&mut self) -> Result<()> {
+        match self.is_word_nth(0, "if") {
+            true => Err(self
+                .error_here(
+                    ErrorKind::Unsupported,
+                    "a condition depends on what the table holds, which is not read",
+                )
+                .advise("leave out IF")),
+            false => Ok(()),
+        }
+    }
+
+    /// A `BATCH`, after `BEGIN`.
+    pub(in crate::cql) fn batch(&mut self) -> Result<Batch> {
+        let kind = match (self.accept_word("UNLOGGED"), self.accept_word("COUNTER")) {
+            (true, _) => BatchKind::Unlogged,
+            (_, true) => BatchKind::Counter,
+            _ => BatchKind::Logged,
+        };
+        self.expect_word("BATCH")?;
+        let using = self.using(false)?;
+        let mut statements = Vec::new();
+        while let Some(statement) = self.modification()? {
+            statements.push(statement);
+            self.accept_symbol(";");
+        }
+        self.expect_word("APPLY")?;
+        self.expect_word("BATCH")?;
+        Ok(Batch {
+            kind,
+            using,
+            statements,
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Rows from the values of their columns: an `INSERT` that is prepared once.
+//!
+//! Authority: `o.a.c.cql3.statements.UpdateStatement`, `o.a.c.io.sstable.CQLSSTableWriter.rawAddRow`.
+
+use super::draft::Draft;
+use super::{TimeUuids, WriteTime, check_writable, key};
+use crate::model::RowRef;
+use crate::schema::{ColumnKind, TableSchema};
+use crate::sstable::builder::ChangeSink;
+use crate::types::CqlType;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// What a column is to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Left as it is.
+    Unset,
+    /// Deleted.
+    Null,
+    /// Set to these bytes of its type; a collection is one value, also where it is stored as several.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    /// The bytes, if it has some.
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            Value::Unset | Value::Null => None,
+        }
+    }
+}
+
+/// Inserts rows, given the values of the same columns each time.
+#[derive(Debug)]
+pub struct Insert {
+    table: Arc<TableSchema>,
+    /// Number among the values of each column of the partition key and of the clustering.
+    partition_key: Vec<usize>,
+    clustering: Vec<Option<usize>>,
+    /// Number among the values, and number in the table, of the other columns.
+    statics: Vec<(usize, usize)>,
+    regulars: Vec<(usize, usize)>,
+    ids: TimeUuids,
+    key: Vec<u8>,
+    row: Draft,
+    static_row: Draft,
+}
+
+impl Insert {
+    /// Of rows that have values for `columns`, by their names without quotes.
+    ///
+    /// # Errors
+    /// `NotFound` for a column that the table lacks; `InvalidInput` for one that is named twice or a key column that is
+    /// missing; `Unsupported` for a counter table.
+    pub fn new(table: Arc<TableSchema>, columns: &[&str], ids: TimeUuids) -> Result<Self> {
+        check_writable(&table)?;
+        let mut partition_key = vec![None; table.partition_key.len()];
+        let mut clustering = vec![None; table.clustering.len()];
+        let (mut statics, mut regulars) = (Vec::new(), Vec::new());
+        for (i, name) in columns.iter().enumerate() {
+            let column = visible_column(&table, name)?;
+            if columns[..i].contains(name) {
+                return Err(Error::invalid(format!(
+                    "the column `{name}` is named twice"
+                )));
+            }
+            match column.kind {
+                ColumnKind::PartitionKey => partition_key[column.index] = Some(i),
+                ColumnKind::Clustering => clustering[column.index] = Some(i),
+                ColumnKind::Static => statics.push((i, column.index)),
+                ColumnKind::Regular => regulars.push((i, column.index)),
+            }
+        }
+        let missing = |name: &str| {
+            Error::invalid(format!("the column `{name}` of the primary key is missing"))
+        };
+        let partition_key = partition_key
+            .iter()
+            .zip(&table.partition_key)
+            .map(|(i, column)| i.ok_or_else(|| missing(&column.name)))
+            .collect::<Result<_>>()?;
+        let has_any = clustering.iter().any(Option::is_some);
+        let static_only = !has_any && regulars.is_empty() && !statics.is_empty();
+        let mut key = clustering.iter().zip(&table.clustering);
+        if !static_only
+            && !table.is_static_compact()
+            && let Some((_, column)) = key.find(|(i, _)| i.is_none())
+        {
+            return Err(missing(&column.name));
+        }
+        statics.sort_by_key(|(_, column)| *column);
+        regulars.sort_by_key(|(_, column)| *column);
+        Ok(Insert {
+            partition_key,
+            clustering,
+            statics,
+            regulars,
+            ids,
+            key: Vec::new(),
+            row: Draft::default(),
+            static_row: Draft::default(),
+            table,
+        })
+    }
+
+    /// Gives the timeuuids back, from the next one on.
+    pub(super) fn into_ids(self) -> TimeUuids {
+        self.ids
+    }
+
+    /// The table.
+    pub fn table(&self) -> &Arc<TableSchema> {
+        &self.table
+    }
+
+    /// Adds a row: `values` are those of the columns that it was made with. Without any clustering value only static
+    /// columns are set.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value that is none of its column's type and for a key that is incomplete or too long; those of
+    /// the sink. Nothing was added then, unless it is the sink that failed.
+    #[inline]
+    pub fn add(
+        &mut self,
+        values: &[Value<'_>],
+        when: &WriteTime,
+        sink: &mut impl ChangeSink,
+    ) -> Result<()> {
+        let given = self.partition_key.len()
+            + self.clustering.iter().flatten().count()
+            + self.statics.len()
+            + self.regulars.len();
+        if values.len() != given {
+            return Err(Error::invalid(format!(
+                "{} values for {given} columns",
+                values.len()
+            )));
+        }
+        let table = &*self.table;
+        for (&i, column) in self.partition_key.iter().zip(&table.partition_key) {
+            check(&column.name, &column.ty, values[i])?;
+        }
+        let numbers = &self.partition_key;
+        key::partition_key(table, |i| values[numbers[i]].bytes(), &mut self.key)?;
+
+        self.row.clear(false);
+        let has_row = table.clustering.is_empty()
+            || self
+                .clustering
+                .iter()
+                .any(|i| i.is_some_and(|i| values[i].bytes().is_some()));
+        if has_row {
+            for (i, number) in self.clustering.iter().enumerate() {
+                let column = &table.clustering[i];
+                let value = number.map_or(Value::Unset, |n| values[n]);
+                check(&column.name, &column.ty, value)?;
+                let value = key::clustering(table, i, value.bytes())?;
+                self.row.push_clustering(Some(value))?;
+            }
+            // Rows of compact storage live by their cells alone.
+            if !table.is_compact {
+                self.row.set_liveness(when);
+            }
+        } else if self
+            .regulars
+            .iter()
+            .any(|(i, _)| values[*i] != Value::Unset)
+        {
+            let columns = table.clustering.first().map_or("", |c| &c.name);
+            return Err(Error::invalid(format!(
+                "the clustering column `{columns}` has no value, and the row has some"
+            )));
+        }
+        for &(i, number) in &self.regulars {
+            let column = &table.regulars[number];
+            set(
+                &mut self.row,
+                number,
+                column,
+                values[i],
+                when,
+                &mut self.ids,
+            )?;
+        }
+        if has_row && table.is_compact && self.regulars.is_empty() {
+            add_compact_value(table, &mut self.row, when)?;
+        }
+        self.static_row.clear(true);
+        for &(i, number) in &self.statics {
+            let column = &table.statics[number];
+            set(
+                &mut self.static_row,
+                number,
+                column,
+                values[i],
+                when,
+                &mut self.ids,
+            )?;
+        }
+        if !self.static_row.is_empty() {
+            let row: RowRef<'_> = self.static_row.finish(&table.statics);
+            sink.add_row(&self.key, row)?;
+        }
+        if has_row && !self.row.is_empty() {
+            sink.add_row(&self.key, self.row.finish(&table.regulars))?;
+        }
+        Ok(())
+    }
+}
+
+/// The cell of a row that has only its key, in a table of compact storage without other columns.
+pub(super) fn add_compact_value(
+    table: &TableSchema,
+    row: &mut Draft,
+    when: &WriteTime,
+) -> Result<()> {
+    match table.regulars.first() {
+        Some(column) if column.ty == CqlType::Empty => row.add_cell(0, None, &[], when),
+        Some(column) => Err(Error::invalid(format!(
+            "the column `{}` has no value, and is mandatory in compact storage",
+            column.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The column of that name, if statements may name it.
+pub(super) fn visible_column<'t>(
+    table: &'t TableSchema,
+    name: &str,
+) -> Result<crate::schema::ColumnRef<'t>> {
+    let column = table.column(name).filter(|c| !table.is_hidden(c));
+    column.ok_or_else(|| {
+        let names: Vec<&str> = table.select_order().iter().map(|c| &**c.name).collect();
+        Error::not_found(format!(
+            "the table {} has no column `{name}`",
+            table.full_name()
+        ))
+        .advise(format!("it has {}", names.join(", ")))
+    })
+}
+
+#[inline]
+fn check(name: &str, ty: &CqlType, value: Value<'_>) -> Result<()> {
+    let Value::Bytes(bytes) = value else {
+        return Ok(());
+    };
+    ty.validate(bytes).map_err(|e| wrong_value(name, &e))
+}
+
+#[cold]
+fn wrong_value(name: &str, e: &Error) -> Error {
+    Error::invalid(format!("the column `{name}`: {}", e.message()))
+}
+
+#[inline]
+fn set(
+    row: &mut Draft,
+    number: usize,
+    column: &crate::schema::Column,
+    value: Value<'_>,
+    when: &WriteTime,
+    ids: &mut TimeUuids,
+) -> Result<()> {
+    let value = match value {
+        Value::Unset => return Ok(()),
+        Value::Null => None,
+        Value::Bytes(bytes) => {
+            check(&column.name, &column.ty, value)?;
+            Some(bytes)
+        }
+    };
+    row.set(number, &column.ty, value, when, ids)
+}
