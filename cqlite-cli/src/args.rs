@@ -71,6 +71,9 @@ pub enum Verb {
     Relevel(RelevelArgs),
     /// Tell which SSTables keep expired ones from being dropped
     ExpiredBlockers(ExpiredBlockersArgs),
+    /// Make SSTables of CSV, lines of JSON or CQL statements
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),
@@ -269,6 +272,77 @@ pub enum LsFormat {
     /// An object a line
     #[value(alias = "json")]
     Jsonl,
+}
+
+const IMPORT_EXAMPLES: &str = "\
+CSV has a header line with the names of columns; text stands as it is, all else
+as in CQL, and an empty field without quotes is left unset, as is null in JSON.
+JSON has an object on each line. CQL is INSERT, UPDATE, DELETE and BATCH. Rows
+come in any order, and several of the same key are merged. Compression, filter
+and index are as the table's options say. The status is 1 if lines were rejected.
+
+Examples:
+  cqlite import people.csv --table ks.people --schema ks.cql --out new/
+  cqlite import - --input-format jsonl --schema people.cql --out new/ < rows
+  cqlite import changes.cql --schema ks.cql --out new/ --version da
+  cqlite import rows.csv --schema t.cql --out new/ --max-errors 9 --rejects bad.csv";
+
+/// Options of `import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// What is read; - for standard input
+    pub file: PathBuf,
+    /// The table, where the schema has several
+    #[arg(long, value_name = "KEYSPACE.TABLE")]
+    pub table: Option<String>,
+    /// A file with the statements that define the schema
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: PathBuf,
+    /// Where the SSTables go; it is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// What the file holds [default: by its extension]
+    #[arg(long, value_enum)]
+    pub input_format: Option<InputFormat>,
+    /// Version of the SSTables
+    #[arg(long, default_value = "oa", value_parser = ["nb", "oa", "da"])]
+    pub version: String,
+    /// lz4, zstd, snappy, deflate, noop or none [default: the table's]
+    #[arg(long, value_name = "NAME")]
+    pub compression: Option<String>,
+    /// KiB of a compressed chunk, a power of two [default: the table's]
+    #[arg(long, value_name = "KIB")]
+    pub chunk_length: Option<u32>,
+    /// MiB of Data.db after which another SSTable begins
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_sstable_size: Option<u64>,
+    /// Write timestamp in microseconds [default: now]
+    #[arg(long, value_name = "MICROS", allow_negative_numbers = true)]
+    pub timestamp: Option<i64>,
+    /// Time to live in seconds [default: the table's]
+    #[arg(long, value_name = "SECONDS")]
+    pub ttl: Option<i32>,
+    /// Epoch seconds at which the rows are written [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub now: Option<i64>,
+    /// How many lines may be rejected
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_errors: u64,
+    /// Where rejected lines are kept
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+}
+
+/// What is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum InputFormat {
+    /// Comma separated values with a header, by RFC 4180
+    Csv,
+    /// An object a line
+    #[value(alias = "json")]
+    Jsonl,
+    /// Statements
+    Cql,
 }
 
 /// Options of `sstableverify`.

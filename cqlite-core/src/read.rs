@@ -60,15 +60,7 @@ impl TableReader {
         // Some merges depend on the order, such as that of broken counters: Cassandra begins with the newest.
         let newest = |s: &Arc<SSTable>| s.statistics().stats.as_ref().map(|s| s.max_timestamp);
         sstables.sort_by_key(|sstable| Reverse(newest(sstable)));
-        let header = Arc::new(StreamHeader {
-            key_type: match schema.partition_key.as_slice() {
-                [column] => column.ty.clone(),
-                columns => CqlType::Composite(columns.iter().map(|c| c.ty.clone()).collect()),
-            },
-            clustering: schema.clustering.clone(),
-            statics: schema.statics.clone(),
-            regulars: schema.regulars.clone(),
-        });
+        let header = Arc::new(StreamHeader::of_table(&schema));
         let partitioner = match sstables.first() {
             Some(sstable) => sstable.partitioner().clone(),
             None => Partitioner::Murmur3,

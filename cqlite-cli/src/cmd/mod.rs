@@ -5,6 +5,7 @@ mod dump;
 mod expired_blockers;
 mod interrupt;
 mod levels;
+mod import;
 mod ls;
 pub mod metadata;
 mod outputs;
@@ -33,6 +34,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Dump(args) => dump::run(&args),
         Verb::Metadata(args) => metadata::run(&args),
         Verb::Query(args) => query::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Ls(args) => ls::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::VerifyTool(args) => verify::run_tool(&args),

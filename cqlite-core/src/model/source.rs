@@ -3,7 +3,7 @@
 use super::deletion::DeletionTime;
 use super::row::{RowRef, Unfiltered};
 use crate::Result;
-use crate::schema::{ClusteringColumn, Column};
+use crate::schema::{ClusteringColumn, Column, TableSchema};
 use crate::types::CqlType;
 
 /// The types that a stream's bytes have: what a serialization header tells, or the union of several.
@@ -17,6 +17,21 @@ pub struct StreamHeader {
     pub statics: Vec<Column>,
     /// Regular columns, in the order that cells name them by.
     pub regulars: Vec<Column>,
+}
+
+impl StreamHeader {
+    /// The types of a table.
+    pub fn of_table(table: &TableSchema) -> Self {
+        StreamHeader {
+            key_type: match table.partition_key.as_slice() {
+                [column] => column.ty.clone(),
+                columns => CqlType::Composite(columns.iter().map(|c| c.ty.clone()).collect()),
+            },
+            clustering: table.clustering.clone(),
+            statics: table.statics.clone(),
+            regulars: table.regulars.clone(),
+        }
+    }
 }
 
 /// The head of a partition.

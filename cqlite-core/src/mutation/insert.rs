@@ -4,6 +4,7 @@
 
 use super::draft::Draft;
 use super::{TimeUuids, WriteTime, check_writable, key};
+use crate::limits::VALUE_BYTES_MAX;
 use crate::model::RowRef;
 use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::builder::ChangeSink;
@@ -247,6 +248,12 @@ fn check(name: &str, ty: &CqlType, value: Value<'_>) -> Result<()> {
     let Value::Bytes(bytes) = value else {
         return Ok(());
     };
+    if bytes.len() > VALUE_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "the column `{name}` has a value of {} bytes: the longest one is {VALUE_BYTES_MAX} bytes",
+            bytes.len()
+        )));
+    }
     ty.validate(bytes).map_err(|e| wrong_value(name, &e))
 }
 

@@ -12,6 +12,7 @@ mod record;
 mod run;
 mod sort;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 
