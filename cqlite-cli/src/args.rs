@@ -313,6 +313,14 @@ pub struct ImportArgs {
     /// KiB of a compressed chunk, a power of two [default: the table's]
     #[arg(long, value_name = "KIB")]
     pub chunk_length: Option<u32>,
+    /// How keys become tokens
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "Murmur3Partitioner",
+        hide_default_value = true
+    )]
+    pub partitioner: String,
     /// MiB of Data.db after which another SSTable begins
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_sstable_size: Option<u64>,

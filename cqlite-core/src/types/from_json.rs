@@ -407,6 +407,17 @@ impl CqlType {
                     Error::invalid(format!("'{text}' is no blob: it begins with 0x"))
                 })
             }
+            // They are written so where a text of theirs could not be read.
+            (
+                CqlType::Composite(_)
+                | CqlType::DynamicComposite(_)
+                | CqlType::LexicalUuid
+                | CqlType::LegacyDate,
+                Json::String(text),
+            ) if text.starts_with("0x") => {
+                let bytes = hex::decode(&text[2..]);
+                bytes.ok_or_else(|| Error::invalid(format!("'{text}' is no blob")))
+            }
             (CqlType::Boolean, Json::Boolean(value)) => Ok(vec![u8::from(*value)]),
             (
                 CqlType::TinyInt

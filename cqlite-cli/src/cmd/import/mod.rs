@@ -12,6 +12,7 @@ use cqlite_core::cql::{Statements, parse_literal, parse_select, parse_statement}
 use cqlite_core::limits::CQL_TEXT_BYTES_MAX;
 use cqlite_core::model::StreamHeader;
 use cqlite_core::mutation::{Insert, Modifier, TimeUuids, Value, WriteTime};
+use cqlite_core::partitioner::Partitioner;
 use cqlite_core::schema::{TableSchema, parse_schema};
 use cqlite_core::sstable::builder::{BuilderOptions, UnsortedBuilder};
 use cqlite_core::sstable::component::compression_info::Compressor;
@@ -151,6 +152,8 @@ fn options(args: &ImportArgs, table: &TableSchema) -> Result<BuilderOptions> {
     };
     let version = Version::parse(&args.version, &format.to_string())?;
     let mut write = WriteOptions::of_table(table)?;
+    let key_type = StreamHeader::of_table(table).key_type;
+    write.partitioner = Partitioner::from_class_name(&args.partitioner, &key_type)?;
     if let Some(name) = &args.compression {
         let compressor = match name.to_ascii_lowercase().as_str() {
             "none" => None,
@@ -356,6 +359,10 @@ fn of_text(ty: &CqlType, text: &[u8], now: i64) -> Result<Vec<u8>> {
     let text = std::str::from_utf8(text).map_err(|_| Error::invalid("it is not UTF-8"))?;
     let millis = now.saturating_mul(1000);
     let null = || Error::invalid("it is null").advise("leave the field empty");
+    // With quotes, or it would be unset.
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     match ty {
         CqlType::Text | CqlType::Ascii => ty.from_text(text),
         CqlType::List { .. }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 const FAN_IN: usize = 32;
 
 /// Least memory of records, in bytes.
-const MEMORY_MIN: usize = 64 * 1024;
+const MEMORY_MIN: usize = 4 * 1024;
 
 /// Bytes of rows that are held until the end of the range is known that they lie in.
 const HELD_BYTES: usize = 256 * 1024;
@@ -272,6 +272,14 @@ impl Sorter {
             last = Some(entry);
         }
         Ok(count)
+    }
+
+    /// The records in memory as a stream.
+    #[cfg(test)]
+    pub fn memory_source(&mut self) -> Result<impl PartitionSource> {
+        self.sort()?;
+        let records = Sorted::new(&self.buffer, self.buffer.entries.len());
+        Ok(RecordSource::new(records, self.rules.clone()))
     }
 
     /// Gives all records as a stream to `take`, and is empty then.
