@@ -3,9 +3,9 @@
 mod compact;
 mod dump;
 mod expired_blockers;
+mod import;
 mod interrupt;
 mod levels;
-mod import;
 mod ls;
 pub mod metadata;
 mod outputs;

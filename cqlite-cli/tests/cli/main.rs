@@ -3,6 +3,7 @@
 mod bad_files;
 mod golden_dump;
 mod golden_metadata;
+mod import;
 mod ls;
 mod query;
 mod support;

@@ -572,7 +572,7 @@ fn comments_are_blanks() {
 fn errors_name_line_column_found_and_expected() {
     assert_eq!(
         error("SELEC a"),
-        "1:1: found `SELEC`, expected `SELECT` or `USE`"
+        "1:1: found `SELEC`, expected `SELECT`, `USE`, `INSERT`, `UPDATE`, `DELETE` or `BEGIN`"
     );
     assert_eq!(
         error("SELECT a\n  FRM t"),
@@ -628,7 +628,7 @@ fn errors_name_line_column_found_and_expected() {
     );
     assert_eq!(
         error(""),
-        "1:1: found the end of the text, expected `SELECT` or `USE`"
+        "1:1: found the end of the text, expected `SELECT`, `USE`, `INSERT`, `UPDATE`, `DELETE` or `BEGIN`"
     );
 }
 

@@ -168,7 +168,12 @@ impl Parser<'_> {
     fn number(&mut self) -> Result<Json> {
         let start = self.at;
         self.at += usize::from(self.peek() == Some(b'-'));
+        let whole = self.at;
         self.digits()?;
+        if self.at > whole + 1 && self.text.as_bytes()[whole] == b'0' {
+            self.at = whole + 1;
+            return Err(self.unexpected("no digit behind a leading 0"));
+        }
         if self.peek() == Some(b'.') {
             self.at += 1;
             self.digits()?;

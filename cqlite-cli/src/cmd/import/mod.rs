@@ -297,7 +297,7 @@ impl Import {
                 continue;
             }
             let mut add = || -> Result<()> {
-                let text = std::str::from_utf8(&line);
+                let text = std::str::from_utf8(line.trim_ascii_end());
                 let text = text.map_err(|_| Error::invalid("it is not UTF-8"))?;
                 let Json::Object(members) = Json::parse(text)? else {
                     return Err(Error::invalid("it is no JSON object"));
