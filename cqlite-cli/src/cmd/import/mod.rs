@@ -174,7 +174,7 @@ fn options(args: &ImportArgs, table: &TableSchema) -> Result<BuilderOptions> {
         });
     }
     if let (Some(kib), Some(compression)) = (args.chunk_length, &mut write.compression) {
-        let length = kib.checked_mul(1024).unwrap_or(u32::MAX);
+        let length = kib.saturating_mul(1024);
         compression.chunk_length = length;
     }
     let mut options = BuilderOptions::new(version, write);

@@ -193,9 +193,8 @@ impl<R: Records> RecordSource<R> {
     /// The place in the partition where an open range ends first.
     fn first_end(&self) -> Option<usize> {
         let comparator = self.rules.comparator();
-        let ends = (0..self.active.len())
-            .min_by(|a, b| compare_bounds(comparator, &self.active[*a].0, &self.active[*b].0));
-        ends
+        (0..self.active.len())
+            .min_by(|a, b| compare_bounds(comparator, &self.active[*a].0, &self.active[*b].0))
     }
 
     /// How the bound compares with where the present record starts.

@@ -347,8 +347,10 @@ fn many(count: u64) -> Vec<Change> {
         let mut bytes = c;
         bytes.extend_from_slice(b"d");
         bytes.extend(vec![timestamp as u8; 100]);
-        let mut row = RowBuf::default();
-        row.clustering = vec![Span { start: 0, len: 4 }, Span { start: 4, len: 1 }];
+        let mut row = RowBuf {
+            clustering: vec![Span { start: 0, len: 4 }, Span { start: 4, len: 1 }],
+            ..RowBuf::default()
+        };
         row.liveness.timestamp = timestamp;
         row.cells.push(CellSpan {
             column: 0,
