@@ -127,12 +127,8 @@ fn import(directory: &Path, format: &str, text: &str, more: &[&str]) -> Ran {
     command.args(more).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    // What ends before it reads closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
     ran(child.wait_with_output().unwrap())
 }
 
