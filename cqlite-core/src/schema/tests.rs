@@ -239,6 +239,20 @@ fn dropped_and_added_columns() {
 }
 
 #[test]
+fn numbers_of_options_may_stand_in_quotes() {
+    let t = table(
+        "CREATE TABLE t (k int PRIMARY KEY) WITH default_time_to_live = '100' AND gc_grace_seconds = '7';
+         ALTER TABLE t WITH gc_grace_seconds = '8'",
+    );
+    assert_eq!(t.options.default_time_to_live, 100);
+    assert_eq!(t.options.gc_grace_seconds, 8);
+    assert_eq!(
+        error("CREATE TABLE t (k int PRIMARY KEY) WITH default_time_to_live = '1 0'"),
+        "1:1: default_time_to_live = '1 0' is no number of seconds"
+    );
+}
+
+#[test]
 fn user_types_in_any_order() {
     let s = schema(
         "CREATE TYPE outer (a frozen<inner>, b list<frozen<\"In 2\">>);

@@ -294,8 +294,10 @@ pub(super) fn table_options(
 ) -> Result<(Option<[u8; 16]>, TableOptions)> {
     let mut id = None;
     let mut known = TableOptions::default();
+    // A number may stand in quotes.
     let number = |name: &str, value: &str| {
-        value
+        let digits = value.trim_matches('\'');
+        digits
             .parse()
             .map_err(|_| Error::invalid(format!("{name} = {value} is no number of seconds")))
     };
