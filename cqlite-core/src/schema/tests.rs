@@ -253,6 +253,28 @@ fn numbers_of_options_may_stand_in_quotes() {
 }
 
 #[test]
+fn alter_if_exists_of_nothing_changes_nothing() {
+    let s = schema(
+        "ALTER TABLE IF EXISTS t ADD v int;
+         ALTER TABLE IF EXISTS gone.base RENAME k TO k2;
+         ALTER TYPE IF EXISTS u ADD y int;
+         ALTER MATERIALIZED VIEW IF EXISTS m WITH gc_grace_seconds = 1;
+         CREATE TABLE t (k int PRIMARY KEY);
+         CREATE TYPE u (x int);
+         ALTER TABLE IF EXISTS t ADD w int;
+         ALTER TYPE IF EXISTS u ADD z int",
+    );
+    assert_eq!(s.keyspaces, ["ks"]);
+    assert_eq!(shown(&s.tables[0]), ["k", "w"]);
+    let fields: Vec<&str> = s.types[0].fields.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(fields, ["x", "z"]);
+    assert_eq!(
+        error("ALTER TABLE IF EXISTS t ADD v int; ALTER TABLE t ADD v int"),
+        "1:36: table ks.t is not defined before"
+    );
+}
+
+#[test]
 fn user_types_in_any_order() {
     let s = schema(
         "CREATE TYPE outer (a frozen<inner>, b list<frozen<\"In 2\">>);

@@ -11,10 +11,11 @@ impl Parser<'_> {
     pub(super) fn alter(&mut self) -> Result<SchemaStatement> {
         if self.is_word_nth(0, "type") {
             self.bump();
-            self.if_exists()?;
-            let name = self.qualified_name("a type")?;
-            let change = self.type_change()?;
-            return Ok(SchemaStatement::AlterType { name, change });
+            return Ok(SchemaStatement::AlterType {
+                if_exists: self.if_exists()?,
+                name: self.qualified_name("a type")?,
+                change: self.type_change()?,
+            });
         }
         let is_view = self.is_word_nth(0, "materialized");
         if is_view {
@@ -25,7 +26,7 @@ impl Parser<'_> {
         } else {
             return Ok(SchemaStatement::Other);
         }
-        self.if_exists()?;
+        let if_exists = self.if_exists()?;
         let name = self.qualified_name("a table")?;
         let change = match is_view {
             true => {
@@ -34,7 +35,11 @@ impl Parser<'_> {
             }
             false => self.table_change()?,
         };
-        Ok(SchemaStatement::AlterTable { name, change })
+        Ok(SchemaStatement::AlterTable {
+            name,
+            if_exists,
+            change,
+        })
     }
 
     fn type_change(&mut self) -> Result<TypeChange> {

@@ -27,6 +27,8 @@ pub enum SchemaStatement {
     AlterType {
         /// The type.
         name: QualifiedName,
+        /// `IF EXISTS`.
+        if_exists: bool,
         /// What is changed.
         change: TypeChange,
     },
@@ -36,6 +38,8 @@ pub enum SchemaStatement {
     AlterTable {
         /// The table.
         name: QualifiedName,
+        /// `IF EXISTS`.
+        if_exists: bool,
         /// What is changed.
         change: TableChange,
     },

@@ -70,10 +70,16 @@ struct Builder {
 }
 
 impl Builder {
-    fn key(&mut self, name: &QualifiedName) -> TypeKey {
+    fn key(&self, name: &QualifiedName) -> TypeKey {
         let keyspace = name.keyspace.as_ref().unwrap_or(&self.keyspace);
-        self.keyspaces.insert(keyspace.clone());
         (keyspace.clone(), name.name.clone())
+    }
+
+    /// The key of something that is defined here; its keyspace then exists.
+    fn new_key(&mut self, name: &QualifiedName) -> TypeKey {
+        let key = self.key(name);
+        self.keyspaces.insert(key.0.clone());
+        key
     }
 
     fn apply(&mut self, at: usize, statement: SchemaStatement) -> Result<()> {
@@ -85,26 +91,36 @@ impl Builder {
                 if_not_exists,
                 fields,
             } => {
-                let key = self.key(&name);
+                let key = self.new_key(&name);
                 if self.types.contains_key(&key) {
                     return already(if_not_exists, "type", &key);
                 }
                 let fields = fields.into_iter().map(|(name, ty)| (name, ty.0)).collect();
                 self.types.insert(key, RawType { fields });
             }
-            SchemaStatement::AlterType { name, change } => {
+            SchemaStatement::AlterType {
+                name,
+                if_exists,
+                change,
+            } => {
                 let key = self.key(&name);
-                let ty = self.types.get_mut(&key);
-                change_type(ty.ok_or_else(|| unknown("type", &key))?, change)?;
+                match self.types.get_mut(&key) {
+                    Some(ty) => change_type(ty, change)?,
+                    None => return missing(if_exists, "type", &key),
+                }
             }
             SchemaStatement::CreateTable(create) => {
-                let key = self.key(&create.name);
+                let key = self.new_key(&create.name);
                 if self.tables.contains_key(&key) || self.views.contains_key(&key) {
                     return already(create.if_not_exists, "table", &key);
                 }
                 self.tables.insert(key, RawTable::new(at, create)?);
             }
-            SchemaStatement::AlterTable { name, change } => {
+            SchemaStatement::AlterTable {
+                name,
+                if_exists,
+                change,
+            } => {
                 let key = self.key(&name);
                 if let (TableChange::With(options), Some((_, view))) =
                     (&change, self.views.get_mut(&key))
@@ -112,23 +128,25 @@ impl Builder {
                     view.properties.options.extend(options.iter().cloned());
                     return Ok(());
                 }
+                if !self.tables.contains_key(&key) {
+                    return missing(if_exists, "table", &key);
+                }
                 if let TableChange::Rename(renames) = &change {
                     self.rename_in_views(&key, renames);
                 }
-                let table = self.tables.get_mut(&key);
-                table
-                    .ok_or_else(|| unknown("table", &key))?
-                    .change(change)?;
+                if let Some(table) = self.tables.get_mut(&key) {
+                    table.change(change)?;
+                }
             }
             SchemaStatement::CreateView(view) => {
-                let key = self.key(&view.name);
+                let key = self.new_key(&view.name);
                 if self.tables.contains_key(&key) || self.views.contains_key(&key) {
                     return already(view.if_not_exists, "table", &key);
                 }
                 self.views.insert(key, (at, view));
             }
             SchemaStatement::CreateIndex(index) => {
-                let (keyspace, table) = self.key(&index.table);
+                let (keyspace, table) = self.new_key(&index.table);
                 self.indexes.push(make_index(keyspace, table, index));
             }
             SchemaStatement::Other => {}
@@ -167,7 +185,7 @@ impl Builder {
         for (at, statement) in statements {
             match statement {
                 SchemaStatement::CreateTable(create) => {
-                    let key = self.key(&create.name);
+                    let key = self.new_key(&create.name);
                     let is_new = !self.tables.contains_key(&key) && !self.views.contains_key(&key);
                     if let (true, Ok(mut table)) = (is_new, RawTable::new(at, create)) {
                         table.in_comment = true;
@@ -175,7 +193,7 @@ impl Builder {
                         self.tables.insert(key, table);
                     }
                 }
-                SchemaStatement::AlterTable { name, change } => {
+                SchemaStatement::AlterTable { name, change, .. } => {
                     let key = self.key(&name);
                     if let (true, Some(table)) = (created.contains(&key), self.tables.get_mut(&key))
                     {
@@ -222,8 +240,13 @@ fn already(allowed: bool, what: &str, (keyspace, name): &TypeKey) -> Result<()> 
     }
 }
 
-fn unknown(what: &str, (keyspace, name): &TypeKey) -> Error {
-    Error::invalid(format!("{what} {keyspace}.{name} is not defined before"))
+fn missing(allowed: bool, what: &str, (keyspace, name): &TypeKey) -> Result<()> {
+    match allowed {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{what} {keyspace}.{name} is not defined before"
+        ))),
+    }
 }
 
 fn rename(name: &mut String, renames: &[(String, String)]) {
