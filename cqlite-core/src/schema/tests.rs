@@ -275,6 +275,37 @@ fn alter_if_exists_of_nothing_changes_nothing() {
 }
 
 #[test]
+fn what_is_dropped_may_be_created_again() {
+    let create = "CREATE TYPE u (x int); CREATE TABLE t (k int PRIMARY KEY, v frozen<u>);
+         CREATE INDEX i ON t (v); CREATE INDEX j ON t (v);
+         CREATE MATERIALIZED VIEW m AS SELECT * FROM t WHERE k IS NOT NULL PRIMARY KEY (v, k);";
+    let again = "CREATE TYPE u (y int); CREATE TABLE t (k2 int PRIMARY KEY, v frozen<u>);
+         CREATE INDEX j ON t (v);";
+    for drop in [
+        "DROP MATERIALIZED VIEW m; DROP TABLE ks.t; DROP TYPE u;",
+        "drop materialized view if exists m; DROP COLUMNFAMILY IF EXISTS t; DROP TYPE IF EXISTS ks.u;",
+        "DROP KEYSPACE ks;",
+        "DROP SCHEMA IF EXISTS ks;",
+    ] {
+        let s = schema(&format!(
+            "{drop} {create} CREATE TABLE ks0.t (k int PRIMARY KEY); CREATE TABLE ks1.t (k int PRIMARY KEY); {drop} {again}"
+        ));
+        assert_eq!(s.keyspaces, ["ks", "ks0", "ks1"], "{drop}");
+        let tables: Vec<String> = s.tables.iter().map(TableSchema::full_name).collect();
+        assert_eq!(tables, ["ks.t", "ks0.t", "ks1.t"], "{drop}");
+        assert_eq!(shown(s.table("ks", "t").unwrap()), ["k2", "v"], "{drop}");
+        assert_eq!(s.types[0].fields[0].0, "y", "{drop}");
+        let indexes: Vec<&str> = s.indexes.iter().map(|i| i.name.as_str()).collect();
+        assert_eq!(indexes, ["j"], "{drop}");
+    }
+    let s = schema(&format!("{create} DROP INDEX ks.i; DROP INDEX IF EXISTS x"));
+    assert_eq!(s.indexes.len(), 1);
+    assert_eq!(s.indexes[0].name, "j");
+    let gone = schema(&format!("{create} DROP KEYSPACE ks"));
+    assert!(gone.keyspaces.is_empty() && gone.tables.is_empty() && gone.types.is_empty());
+}
+
+#[test]
 fn user_types_in_any_order() {
     let s = schema(
         "CREATE TYPE outer (a frozen<inner>, b list<frozen<\"In 2\">>);

@@ -28,6 +28,8 @@ impl Parser<'_> {
             self.create()?
         } else if self.accept_word("ALTER") {
             self.alter()?
+        } else if self.accept_word("DROP") {
+            self.drop_statement()?
         } else {
             SchemaStatement::Other
         };

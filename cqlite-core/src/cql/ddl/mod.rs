@@ -4,6 +4,7 @@
 
 mod alter;
 mod create;
+mod drop;
 
 use super::ast::{QualifiedName, TypeText};
 
@@ -47,8 +48,30 @@ pub enum SchemaStatement {
     CreateView(CreateView),
     /// `CREATE [CUSTOM] INDEX`.
     CreateIndex(CreateIndex),
+    /// `DROP` of anything in a keyspace. `IF EXISTS` is not kept: the text need not have created what it drops.
+    Drop {
+        /// What it is.
+        kind: DropKind,
+        /// Its name.
+        name: QualifiedName,
+    },
+    /// `DROP KEYSPACE`, with all that is in it.
+    DropKeyspace(String),
     /// Any other statement; it is read over.
     Other,
+}
+
+/// What a `DROP` is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropKind {
+    /// A user-defined type.
+    Type,
+    /// A table, with its indexes.
+    Table,
+    /// A materialized view.
+    View,
+    /// A secondary index.
+    Index,
 }
 
 /// `CREATE TABLE`.

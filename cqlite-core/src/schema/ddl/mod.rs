@@ -9,7 +9,9 @@ mod view;
 use super::user_types::{self, RawType, TypeKey};
 use super::{IndexSchema, Schema};
 use crate::cql::ast::QualifiedName;
-use crate::cql::ddl::{CreateIndex, CreateView, SchemaStatement, TableChange, TypeChange};
+use crate::cql::ddl::{
+    CreateIndex, CreateView, DropKind, SchemaStatement, TableChange, TypeChange,
+};
 use crate::cql::{Parser, line_and_column, quote_name};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +69,8 @@ struct Builder {
     tables: BTreeMap<TypeKey, RawTable>,
     views: BTreeMap<TypeKey, (usize, CreateView)>,
     indexes: Vec<IndexSchema>,
+    /// Tables and indexes that were dropped, and how many of `indexes` there were then.
+    dropped: BTreeMap<(DropKind, TypeKey), usize>,
 }
 
 impl Builder {
@@ -149,9 +153,47 @@ impl Builder {
                 let (keyspace, table) = self.new_key(&index.table);
                 self.indexes.push(make_index(keyspace, table, index));
             }
+            SchemaStatement::Drop { kind, name } => {
+                let key = self.key(&name);
+                self.remove(kind, key);
+            }
+            SchemaStatement::DropKeyspace(keyspace) => {
+                remove_keyspace(&mut self.types, &keyspace);
+                remove_keyspace(&mut self.views, &keyspace);
+                for key in remove_keyspace(&mut self.tables, &keyspace) {
+                    self.remove(DropKind::Table, key);
+                }
+                self.keyspaces.remove(&keyspace);
+            }
             SchemaStatement::Other => {}
         }
         Ok(())
+    }
+
+    /// Drops something, if it is there.
+    fn remove(&mut self, kind: DropKind, key: TypeKey) {
+        match kind {
+            DropKind::Type => _ = self.types.remove(&key),
+            DropKind::View => _ = self.views.remove(&key),
+            DropKind::Table | DropKind::Index => {
+                if kind == DropKind::Table {
+                    self.tables.remove(&key);
+                }
+                self.dropped.insert((kind, key), self.indexes.len());
+            }
+        }
+    }
+
+    /// Whether the `n`th index outlived all that was dropped.
+    fn is_left(&self, n: usize, index: &IndexSchema) -> bool {
+        let kinds = [
+            (DropKind::Table, &index.table),
+            (DropKind::Index, &index.name),
+        ];
+        kinds.into_iter().all(|(kind, name)| {
+            let key = (kind, (index.keyspace.clone(), name.clone()));
+            self.dropped.get(&key).is_none_or(|before| n >= *before)
+        })
     }
 
     fn rename_in_views(&mut self, base: &TypeKey, renames: &[(String, String)]) {
@@ -210,9 +252,11 @@ impl Builder {
         if let Some(((keyspace, name), error)) = failed.into_iter().next() {
             return Err(prefixed(&format!("type {keyspace}.{name}"), error));
         }
+        let indexes = self.indexes.iter().enumerate();
+        let indexes = indexes.filter(|(n, index)| self.is_left(*n, index));
         let mut schema = Schema {
+            indexes: indexes.map(|(_, index)| index.clone()).collect(),
             keyspaces: self.keyspaces.into_iter().collect(),
-            indexes: self.indexes,
             ..Schema::default()
         };
         for (key, raw) in self.tables {
@@ -229,6 +273,17 @@ impl Builder {
         schema.types = types.in_order;
         Ok(schema)
     }
+}
+
+/// Removes all of a keyspace, and gives back the names.
+fn remove_keyspace<V>(map: &mut BTreeMap<TypeKey, V>, keyspace: &str) -> Vec<TypeKey> {
+    let all = map.range((keyspace.to_owned(), String::new())..);
+    let all = all.map(|(key, _)| key).take_while(|key| key.0 == keyspace);
+    let all: Vec<TypeKey> = all.cloned().collect();
+    for key in &all {
+        map.remove(key);
+    }
+    all
 }
 
 fn already(allowed: bool, what: &str, (keyspace, name): &TypeKey) -> Result<()> {
