@@ -102,8 +102,11 @@ fn is_same(a: &Path, b: &Path) -> bool {
 /// `keyspace/table-id`, or what the directory's path has instead.
 fn place(table: &TableDirectory) -> PathBuf {
     if let Some(name) = &table.name {
-        let id: String = name.id.iter().map(|b| format!("{b:02x}")).collect();
-        return Path::new(&name.keyspace).join(format!("{}-{id}", name.table));
+        let id = name
+            .id
+            .map(|id| format!("-{:032x}", u128::from_be_bytes(id)));
+        let directory = format!("{}{}", name.table, id.unwrap_or_default());
+        return Path::new(&name.keyspace).join(directory);
     }
     let absolute = table.directory.canonicalize().unwrap_or_default();
     let parts: Vec<_> = absolute.iter().collect();

@@ -108,9 +108,9 @@ fn headers(sstables: &[Arc<SSTable>]) -> Result<Vec<HeaderTypes>> {
 fn system_schema(directory: &Path, name: &TableName) -> Option<PathBuf> {
     let absolute = std::path::absolute(directory).ok()?;
     let is_keyspace = |path: &&Path| path.file_name().is_some_and(|n| *n == *name.keyspace);
-    let keyspace = absolute.ancestors().find(is_keyspace)?;
-    let system = keyspace.parent()?.join(SYSTEM_SCHEMA);
-    system.is_dir().then_some(system)
+    let keyspaces = absolute.ancestors().filter(is_keyspace);
+    let mut systems = keyspaces.filter_map(|k| Some(k.parent()?.join(SYSTEM_SCHEMA)));
+    systems.find(|system| system.is_dir())
 }
 
 /// The table that is looked for.

@@ -264,14 +264,30 @@ pub struct TableName {
     pub keyspace: String,
     /// Table, or `table.index` for the hidden table of a secondary index.
     pub table: String,
-    /// The table's id.
-    pub id: [u8; 16],
+    /// The table's id; `None` where its directory has none, as those from before 2.1.
+    pub id: Option<[u8; 16]>,
 }
 
 impl TableName {
     /// Reads `.../ks/table-<32 hex>`, with `/snapshots/<tag>`, `/backups` and `/.index` behind it, from a directory's
     /// path. `None` when the path does not look like that.
     pub fn of_directory(directory: &Path) -> Option<TableName> {
+        Self::parse(directory, |table| {
+            let (name, id) = table.rsplit_once('-')?;
+            Some((name, Some(parse_table_id(id)?)))
+        })
+    }
+
+    /// Reads `.../ks/table` in the same way: the layout of tables that are older than 2.1. Any two directories look like
+    /// that.
+    pub fn without_id(directory: &Path) -> Option<TableName> {
+        Self::parse(directory, |table| Some((table, None)))
+    }
+
+    fn parse(
+        directory: &Path,
+        split: impl FnOnce(&str) -> Option<(&str, Option<[u8; 16]>)>,
+    ) -> Option<TableName> {
         let parts: Vec<&str> = directory
             .components()
             .filter_map(|c| c.as_os_str().to_str())
@@ -290,7 +306,7 @@ impl TableName {
         let &[.., keyspace, table] = rest else {
             return None;
         };
-        let (name, id) = table.rsplit_once('-')?;
+        let (name, id) = split(table)?;
         let word =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
         if !word(keyspace) || !word(name) {
@@ -302,7 +318,7 @@ impl TableName {
                 Some(index) => format!("{name}.{index}"),
                 None => name.to_owned(),
             },
-            id: parse_table_id(id)?,
+            id,
         })
     }
 }
@@ -392,7 +408,7 @@ mod tests {
         ] {
             let name = TableName::of_directory(Path::new(&path));
             assert_eq!(name.as_ref().map(|n| n.table.as_str()), table, "{path}");
-            assert!(name.is_none_or(|n| n.keyspace == "ks" && n.id[0] == 1));
+            assert!(name.is_none_or(|n| n.keyspace == "ks" && n.id.is_some_and(|id| id[0] == 1)));
         }
     }
 }

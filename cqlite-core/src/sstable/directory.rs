@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// The keyspace of the schema's own tables.
+const SYSTEM_SCHEMA: &str = "system_schema";
+
 /// How many names advice lists at most.
 const ADVICE_NAMES_MAX: usize = 8;
 
@@ -170,12 +173,12 @@ impl TableDirectory {
     }
 }
 
-/// Directories inside one, by name, without hidden ones.
+/// Directories inside one, by name, without hidden ones and the one that every ext4 disk has for itself.
 fn subdirectories(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = children(directory)?;
     found.retain(|child| {
         let name = child.file_name().unwrap_or_default();
-        !name.as_encoded_bytes().starts_with(b".")
+        !name.as_encoded_bytes().starts_with(b".") && name != "lost+found"
     });
     Ok(found)
 }
@@ -207,10 +210,22 @@ fn table_name(directory: &Path) -> Option<TableName> {
         true => Path::new("."),
         false => directory,
     };
-    std::path::absolute(directory)
-        .ok()
-        .and_then(|path| TableName::of_directory(&path))
+    let absolute = std::path::absolute(directory).ok();
+    absolute
+        .as_deref()
+        .and_then(TableName::of_directory)
         .or_else(|| TableName::of_directory(&directory.canonicalize().ok()?))
+        .or_else(|| name_without_id(&absolute?))
+}
+
+/// Cassandra goes on using directories without an id. They are told by the schema's tables beside their keyspace.
+fn name_without_id(directory: &Path) -> Option<TableName> {
+    let name = TableName::without_id(directory)?;
+    let own = name.table.split('.').next();
+    let is_table = |path: &&Path| path.file_name().and_then(|n| n.to_str()) == own;
+    let table = directory.ancestors().find(is_table)?;
+    let data = table.parent()?.parent()?;
+    data.join(SYSTEM_SCHEMA).is_dir().then_some(name)
 }
 
 /// Whether a directory holds the hidden table of a secondary index: its name starts with a dot, and it lies in a table's
@@ -314,6 +329,13 @@ mod tests {
         create_dir_all(dir.path().join(format!("old/o-{ID}"))).unwrap();
         write(dir.path().join(format!("old/o-{ID}/la-1-big-Data.db")), "").unwrap();
         create_dir_all(dir.path().join("saved_caches")).unwrap();
+        create_dir_all(dir.path().join(format!("lost+found/o-{ID}"))).unwrap();
+        write(
+            dir.path()
+                .join(format!("lost+found/o-{ID}/oa-1-big-Data.db")),
+            "",
+        )
+        .unwrap();
         dir
     }
 
@@ -358,6 +380,31 @@ mod tests {
         assert_eq!(e.kind(), ErrorKind::Unsupported);
         assert!(e.to_string().contains("la-1-big-Data.db"), "{e}");
         assert_eq!(resolve(&t.join("snapshots")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn directories_of_old_tables_have_no_id() {
+        let dir = data();
+        let t = dir.path().join("ks/aged");
+        for sub in ["", "snapshots/s1", ".by_v"] {
+            create_dir_all(t.join(sub)).unwrap();
+            write(t.join(sub).join("oa-1-big-Data.db"), "").unwrap();
+        }
+        // Any two directories may be named so: without a schema beside them they mean nothing.
+        assert_eq!(resolve(&t).unwrap()[0].name, None);
+        create_dir_all(dir.path().join("system_schema")).unwrap();
+        for (sub, table) in [
+            ("", "aged"),
+            ("snapshots/s1", "aged"),
+            (".by_v", "aged.by_v"),
+        ] {
+            let name = resolve(&t.join(sub)).unwrap().remove(0).name.unwrap();
+            assert_eq!(
+                (&*name.keyspace, &*name.table, name.id),
+                ("ks", table, None)
+            );
+        }
+        assert_eq!(resolve(&dir.path().join("ks")).unwrap().len(), 3);
     }
 
     #[test]

@@ -375,23 +375,15 @@ impl SSTable {
     }
 }
 
-/// The components of an SSTable that exist in its directory.
+/// The components of an SSTable that exist: those that are known, and of others those that TOC.txt lists. They are asked
+/// for by name, since a directory may hold many thousand files.
 pub(super) fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
-    let directory = match descriptor.directory.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => &descriptor.directory,
-    };
-    let prefix = descriptor.base_name() + "-";
-    let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
-        let entry = entry.map_err(|e| Error::io(directory, e))?;
-        let name = entry.file_name();
-        if let Some(component) = name.to_str().and_then(|n| n.strip_prefix(&prefix))
-            && !component.ends_with(".tmp")
-        {
-            found.insert(Component::parse(component));
-        }
-    }
+    let exists = |component: &Component| descriptor.path(component).exists();
+    let known = Component::KNOWN.into_iter();
+    let mut found: BTreeSet<Component> = known.filter(exists).collect();
+    // A list that cannot be read is told by whoever needs it.
+    let listed = read_toc(descriptor, &found).unwrap_or_default();
+    found.extend(listed.into_iter().filter(exists));
     if found.is_empty() {
         return Err(Error::not_found("there is no such SSTable")
             .in_file(&descriptor.path(&Component::Data)));
