@@ -378,7 +378,8 @@ impl SSTable {
 /// The components of an SSTable that exist: those that are known, and of others those that TOC.txt lists. They are asked
 /// for by name, since a directory may hold many thousand files.
 pub(super) fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
-    let exists = |component: &Component| descriptor.path(component).exists();
+    // A link that leads nowhere is there, too: opening it tells what is wrong.
+    let exists = |component: &Component| descriptor.path(component).symlink_metadata().is_ok();
     let known = Component::KNOWN.into_iter();
     let mut found: BTreeSet<Component> = known.filter(exists).collect();
     // A list that cannot be read is told by whoever needs it.
