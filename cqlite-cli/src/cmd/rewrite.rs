@@ -8,7 +8,7 @@ use crate::cmd::progress::Progress;
 use crate::cmd::{interrupt, now, open, schema_of};
 use crate::failure::Failure;
 use crate::output::Out;
-use cqlite_core::compaction::{needs_schema, rewrite};
+use cqlite_core::compaction::{Destination, needs_schema, rewrite};
 use cqlite_core::schema::TableSchema;
 use cqlite_core::sstable::{SSTable, TableDirectory, directory};
 use std::path::Path;
@@ -29,20 +29,29 @@ pub fn run(args: &RewriteArgs) -> Result<(), Failure> {
         let destination = output.destination(&args.output, None, "upgradesstables")?;
         let sstables = open_all(table)?;
         let schema = needed_schema(table, &sstables, args.schema.as_deref())?;
-        let progress = Progress::default();
-        commit(&destination, &mut out, |transaction| {
-            let mut written = Vec::new();
-            for sstable in &sstables {
-                let what = sstable.descriptor().base_name();
-                let mut watch = watched(std::slice::from_ref(sstable), &what, &progress);
-                let schema = schema.as_ref();
-                let done = rewrite(sstable, schema, transaction, &destination, &mut *watch);
-                written.extend(progress.interrupt(|| done)?);
-            }
-            Ok(written)
-        })?;
+        rewrite_all(&sstables, schema.as_ref(), &destination, &mut out)?;
     }
     Ok(())
+}
+
+/// Writes SSTables of one table anew, each on its own, in one transaction.
+pub fn rewrite_all(
+    sstables: &[Arc<SSTable>],
+    schema: Option<&TableSchema>,
+    destination: &Destination<'_>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let progress = Progress::default();
+    commit(destination, out, |transaction| {
+        let mut written = Vec::new();
+        for sstable in sstables {
+            let what = sstable.descriptor().base_name();
+            let mut watch = watched(std::slice::from_ref(sstable), &what, &progress);
+            let done = rewrite(sstable, schema, transaction, destination, &mut *watch);
+            written.extend(progress.interrupt(|| done)?);
+        }
+        Ok(written)
+    })
 }
 
 /// The table's SSTables, opened.

@@ -4,14 +4,12 @@
 
 use crate::args::SplitArgs;
 use crate::cmd::interrupt;
-use crate::cmd::outputs::{OutputDirectory, commit, watched};
-use crate::cmd::progress::Progress;
-use crate::cmd::rewrite::{needed_schema, open_all};
+use crate::cmd::outputs::OutputDirectory;
+use crate::cmd::rewrite::{needed_schema, open_all, rewrite_all};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
-use cqlite_core::compaction::rewrite;
+use cqlite_core::Error;
 use cqlite_core::sstable::directory;
-use cqlite_core::{Error, Result as CoreResult};
 
 const MIB: u64 = 1 << 20;
 
@@ -56,19 +54,7 @@ pub fn run(args: &SplitArgs) -> Result<(), Failure> {
         let output = OutputDirectory::make(&args.output.out, table, several)?;
         let destination = output.destination(&args.output, Some(size), "compaction")?;
         let schema = needed_schema(table, &sstables, args.schema.as_deref())?;
-        let progress = Progress::default();
-        commit(&destination, &mut out, |transaction| {
-            let mut written = Vec::new();
-            for sstable in &sstables {
-                let what = sstable.descriptor().base_name();
-                let mut watch = watched(std::slice::from_ref(sstable), &what, &progress);
-                let schema = schema.as_ref();
-                let done: CoreResult<_> =
-                    rewrite(sstable, schema, transaction, &destination, &mut *watch);
-                written.extend(progress.interrupt(|| done)?);
-            }
-            Ok(written)
-        })?;
+        rewrite_all(&sstables, schema.as_ref(), &destination, &mut out)?;
     }
     if !has_split {
         tell("no SSTable needs splitting");

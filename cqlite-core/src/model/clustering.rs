@@ -267,6 +267,17 @@ impl ClusteringComparator {
         }
         prefix_order(a.len(), a_kind, b.values.len(), b.kind)
     }
+
+    /// Compares two clusterings or bounds that own their values.
+    pub fn compare_bounds(&self, a: &Bound, b: &Bound) -> Ordering {
+        for (i, (x, y)) in a.values.iter().zip(&b.values).enumerate() {
+            let order = self.compare_values(i, x.as_deref(), y.as_deref());
+            if order.is_ne() {
+                return order;
+            }
+        }
+        prefix_order(a.values.len(), a.kind, b.values.len(), b.kind)
+    }
 }
 
 /// The order of two prefixes whose common values are equal.
@@ -323,6 +334,11 @@ mod tests {
                     values: y.iter().map(|v| v.map(<[u8]>::to_vec)).collect(),
                 };
                 assert_eq!(comparator.compare_to_bound(x, x_kind, &owned), i.cmp(&j));
+                let left = Bound {
+                    kind: x_kind,
+                    values: x.iter().map(|v| v.map(<[u8]>::to_vec)).collect(),
+                };
+                assert_eq!(comparator.compare_bounds(&left, &owned), i.cmp(&j));
             }
         }
     }

@@ -13,21 +13,6 @@ pub(super) type Value = Vec<u8>;
 /// A value, or null, which sorts before all values.
 pub(super) type Nullable = Option<Value>;
 
-/// The order of two bounds, in storage order.
-fn compare(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering {
-    for (i, (x, y)) in a.values.iter().zip(&b.values).enumerate() {
-        let order = comparator.compare_values(i, x.as_deref(), y.as_deref());
-        if order.is_ne() {
-            return order;
-        }
-    }
-    match a.values.len().cmp(&b.values.len()) {
-        Ordering::Equal => a.kind.weight().cmp(&b.kind.weight()),
-        Ordering::Less => a.kind.weight(),
-        Ordering::Greater => b.kind.weight().reverse(),
-    }
-}
-
 fn bound(kind: BoundKind, prefix: &[Value], more: &[Nullable]) -> Bound {
     let prefix = prefix.iter().cloned().map(Some);
     Bound {
@@ -84,13 +69,13 @@ pub(super) fn comparing(
 
 /// The same slices ascending, without empty ones, and with those that touch or overlap made one.
 pub(super) fn normalized(comparator: &ClusteringComparator, mut slices: Vec<Slice>) -> Vec<Slice> {
-    slices.retain(|slice| compare(comparator, &slice.start, &slice.end).is_lt());
-    slices.sort_by(|a, b| compare(comparator, &a.start, &b.start));
+    slices.retain(|slice| comparator.compare_bounds(&slice.start, &slice.end).is_lt());
+    slices.sort_by(|a, b| comparator.compare_bounds(&a.start, &b.start));
     let mut merged: Vec<Slice> = Vec::with_capacity(slices.len());
     for slice in slices {
         match merged.last_mut() {
-            Some(last) if compare(comparator, &slice.start, &last.end).is_le() => {
-                if compare(comparator, &slice.end, &last.end).is_gt() {
+            Some(last) if comparator.compare_bounds(&slice.start, &last.end).is_le() => {
+                if comparator.compare_bounds(&slice.end, &last.end).is_gt() {
                     last.end = slice.end;
                 }
             }
@@ -109,13 +94,13 @@ pub(super) fn intersection(
     let (mut i, mut j) = (0, 0);
     let mut common = Vec::new();
     while i < a.len() && j < b.len() {
-        let start = match compare(comparator, &a[i].start, &b[j].start) {
+        let start = match comparator.compare_bounds(&a[i].start, &b[j].start) {
             Ordering::Less => &b[j].start,
             _ => &a[i].start,
         };
-        let a_ends_first = compare(comparator, &a[i].end, &b[j].end).is_le();
+        let a_ends_first = comparator.compare_bounds(&a[i].end, &b[j].end).is_le();
         let end = if a_ends_first { &a[i].end } else { &b[j].end };
-        if compare(comparator, start, end).is_lt() {
+        if comparator.compare_bounds(start, end).is_lt() {
             common.push(Slice {
                 start: start.clone(),
                 end: end.clone(),
@@ -161,7 +146,7 @@ mod tests {
     }
 
     fn is_normal(comparator: &ClusteringComparator, slices: &[Slice]) -> bool {
-        let ascend = |a, b| compare(comparator, a, b).is_lt();
+        let ascend = |a, b| comparator.compare_bounds(a, b).is_lt();
         slices.iter().all(|s| ascend(&s.start, &s.end))
             && slices.windows(2).all(|w| ascend(&w[0].end, &w[1].start))
     }

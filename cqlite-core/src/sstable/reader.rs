@@ -92,8 +92,8 @@ impl SSTable {
 
     /// Opens an SSTable by its name.
     pub fn open_descriptor(descriptor: Descriptor, options: &OpenOptions) -> Result<Arc<Self>> {
-        let components = discover(&descriptor)?;
-        let listed = read_toc(&descriptor, &components)?;
+        let (components, listed) = discover(&descriptor)?;
+        let listed = listed?;
         let missing = missing_components(&descriptor, &components, &listed);
 
         let required = |component: &Component| {
@@ -375,28 +375,28 @@ impl SSTable {
     }
 }
 
-/// The components of an SSTable that exist: those that are known, and of others those that TOC.txt lists. They are asked
-/// for by name, since a directory may hold many thousand files.
-pub(super) fn discover(descriptor: &Descriptor) -> Result<BTreeSet<Component>> {
+/// The components of an SSTable that exist, and those that TOC.txt lists, if it can be read. What exists is asked for by
+/// name, since a directory may hold many thousand files: what is known, and of others what is listed.
+pub(super) fn discover(
+    descriptor: &Descriptor,
+) -> Result<(BTreeSet<Component>, Result<BTreeSet<Component>>)> {
     // A link that leads nowhere is there, too: opening it tells what is wrong.
     let exists = |component: &Component| descriptor.path(component).symlink_metadata().is_ok();
     let known = Component::KNOWN.into_iter();
     let mut found: BTreeSet<Component> = known.filter(exists).collect();
-    // A list that cannot be read is told by whoever needs it.
-    let listed = read_toc(descriptor, &found).unwrap_or_default();
-    found.extend(listed.into_iter().filter(exists));
+    let listed = read_toc(descriptor, &found);
+    if let Ok(listed) = &listed {
+        found.extend(listed.iter().filter(|c| exists(c)).cloned());
+    }
     if found.is_empty() {
         return Err(Error::not_found("there is no such SSTable")
             .in_file(&descriptor.path(&Component::Data)));
     }
-    Ok(found)
+    Ok((found, listed))
 }
 
 /// The components that TOC.txt lists; none if there is no TOC.txt.
-pub(super) fn read_toc(
-    descriptor: &Descriptor,
-    found: &BTreeSet<Component>,
-) -> Result<BTreeSet<Component>> {
+fn read_toc(descriptor: &Descriptor, found: &BTreeSet<Component>) -> Result<BTreeSet<Component>> {
     if !found.contains(&Component::Toc) {
         return Ok(BTreeSet::new());
     }

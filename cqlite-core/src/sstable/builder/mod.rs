@@ -150,7 +150,7 @@ impl ChangeSink for UnsortedBuilder {
 }
 
 fn is_empty(comparator: &ClusteringComparator, slice: &Slice) -> bool {
-    source::compare_bounds(comparator, &slice.start, &slice.end).is_ge()
+    comparator.compare_bounds(&slice.start, &slice.end).is_ge()
 }
 
 /// Takes partitions in the order of their tokens, the rows of each in any order. What is complete is written at once.

@@ -6,8 +6,8 @@
 use super::record::{Kind, Record};
 use crate::merge::{ClusteringOf, MergeRules, OwnedRow, RowMerger};
 use crate::model::{
-    Bound, BoundKind, ClusteringComparator, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
-    PartitionSource, RowBuf, RowRef, Span, StreamHeader, Unfiltered,
+    Bound, BoundKind, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource, RowBuf,
+    RowRef, Span, StreamHeader, Unfiltered,
 };
 use crate::{Error, Result};
 use std::cmp::Ordering;
@@ -194,7 +194,7 @@ impl<R: Records> RecordSource<R> {
     fn first_end(&self) -> Option<usize> {
         let comparator = self.rules.comparator();
         (0..self.active.len())
-            .min_by(|a, b| compare_bounds(comparator, &self.active[*a].0, &self.active[*b].0))
+            .min_by(|a, b| comparator.compare_bounds(&self.active[*a].0, &self.active[*b].0))
     }
 
     /// How the bound compares with where the present record starts.
@@ -212,7 +212,7 @@ impl<R: Records> RecordSource<R> {
         let rules = self.rules.clone();
         let comparator = rules.comparator();
         self.active
-            .retain(|(end, _)| compare_bounds(comparator, end, &at).is_ne());
+            .retain(|(end, _)| comparator.compare_bounds(end, &at).is_ne());
         while self.is_in_partition()?
             && self.records.current()?.kind() == Kind::Range
             && self.compare_to_record(&at)?.is_eq()
@@ -255,20 +255,6 @@ impl<R: Records> RecordSource<R> {
             _ => drop(self.merge_versions(true, self.deletion)?),
         }
         Ok(())
-    }
-}
-
-pub(super) fn compare_bounds(comparator: &ClusteringComparator, a: &Bound, b: &Bound) -> Ordering {
-    for (i, (a, b)) in a.values.iter().zip(&b.values).enumerate() {
-        let order = comparator.compare_values(i, a.as_deref(), b.as_deref());
-        if order.is_ne() {
-            return order;
-        }
-    }
-    match a.values.len().cmp(&b.values.len()) {
-        Ordering::Equal => a.kind.weight().cmp(&b.kind.weight()),
-        Ordering::Less => a.kind.weight(),
-        Ordering::Greater => b.kind.weight().reverse(),
     }
 }
 

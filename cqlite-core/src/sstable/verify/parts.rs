@@ -16,7 +16,7 @@ use crate::sstable::component::statistics::{ClusteringRange, Statistics, Stats};
 use crate::sstable::data::DataFile;
 use crate::sstable::descriptor::{Component, Descriptor};
 use crate::sstable::index::Clusterings;
-use crate::sstable::reader::{discover, missing_components, read_toc, stream_of};
+use crate::sstable::reader::{discover, missing_components, stream_of};
 use crate::sstable::version::Format;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,14 +49,14 @@ pub(super) struct Types {
 
 /// Opens all components. `None` if there are none.
 pub(super) fn open(descriptor: &Descriptor, findings: &mut Findings<'_>) -> Option<Parts> {
-    let components = match discover(descriptor) {
-        Ok(components) => components,
+    let (components, listed) = match discover(descriptor) {
+        Ok(discovered) => discovered,
         Err(e) => {
             findings.fault("Data.db", e);
             return None;
         }
     };
-    let listed = read_toc(descriptor, &components).unwrap_or_else(|e| {
+    let listed = listed.unwrap_or_else(|e| {
         findings.fault("TOC.txt", e);
         BTreeSet::new()
     });

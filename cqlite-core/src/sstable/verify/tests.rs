@@ -96,7 +96,7 @@ impl Copy {
         files.sort();
         let (mut descriptor, _) = Descriptor::parse(&files[0]).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        for component in crate::sstable::reader::discover(&descriptor).unwrap() {
+        for component in crate::sstable::reader::discover(&descriptor).unwrap().0 {
             let from = descriptor.path(&component);
             std::fs::copy(&from, directory.path().join(from.file_name().unwrap())).unwrap();
         }
@@ -108,7 +108,9 @@ impl Copy {
     }
 
     fn components(&self) -> Vec<Component> {
-        let found = crate::sstable::reader::discover(&self.descriptor).unwrap();
+        let found = crate::sstable::reader::discover(&self.descriptor)
+            .unwrap()
+            .0;
         found.into_iter().collect()
     }
 
