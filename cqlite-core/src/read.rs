@@ -208,12 +208,12 @@ impl TableReader {
                 sources.push(TableSource::Slices(reader));
             }
         }
-        let merge = Merge::new(&self.rules, sources, reversed);
-        let meets = merge.sources().len() > 1;
-        Ok(match meets && self.is_read_by_name(slices, queried) {
-            true => merge.with_first_clustering(),
-            false => merge,
-        })
+        let meets = sources.len() > 1;
+        let mut merge = Merge::new(&self.rules, sources, reversed);
+        if meets && self.is_read_by_name(slices, queried) {
+            merge.prefer_first_clustering();
+        }
+        Ok(merge)
     }
 
     /// Whether Cassandra asks its SSTables one after the other for these rows, the newest first, until nothing older can

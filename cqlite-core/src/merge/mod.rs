@@ -151,9 +151,8 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
     }
 
     /// Rows get the clustering values of the version whose source comes first, not last.
-    pub fn with_first_clustering(mut self) -> Self {
+    pub fn prefer_first_clustering(&mut self) {
         self.order.clustering = ClusteringOf::First;
-        self
     }
 
     /// The sources, for what they may tell besides their partitions.
