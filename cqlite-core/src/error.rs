@@ -101,6 +101,14 @@ impl Error {
         self
     }
 
+    /// Puts what it is about, and `: `, before the message. The place goes, as it is one inside of that.
+    #[cold]
+    pub(crate) fn within(mut self, what: impl fmt::Display) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self.0.location = Location::default();
+        self
+    }
+
     /// Names the file, unless one is named already.
     #[cold]
     pub fn in_file(mut self, file: &Path) -> Self {

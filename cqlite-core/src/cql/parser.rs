@@ -129,6 +129,14 @@ impl<'a> Parser<'a> {
         token
     }
 
+    /// Whether a line ends between the token that was passed last and the current one.
+    pub(in crate::cql) fn is_at_new_line(&mut self) -> bool {
+        let next = self.peek();
+        let passed = self.at.checked_sub(1).map(|n| self.tokens[n]);
+        passed
+            .is_some_and(|token| self.text[token.end as usize..next.start as usize].contains('\n'))
+    }
+
     pub(in crate::cql) fn is_symbol_nth(&mut self, n: usize, symbol: &str) -> bool {
         let token = self.peek_nth(n);
         token.kind == Kind::Symbol && self.text_of(token) == symbol

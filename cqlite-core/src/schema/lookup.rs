@@ -145,7 +145,7 @@ impl Wanted<'_> {
             return Ok(table);
         }
         // Files may have been copied to a directory of another name.
-        if let ([only], []) = (&*schema.tables, &*schema.untyped_views) {
+        if let ([only], [], []) = (&*schema.tables, &*schema.untyped_views, &*schema.broken) {
             return Ok(only.clone());
         }
         match self.name {
@@ -166,10 +166,8 @@ impl Wanted<'_> {
         if let Some(view) = views.find(|v| v.keyspace == name.keyspace && v.name == name.table) {
             return view.with_types(&self.headers).map(Some);
         }
-        let mut broken = schema.broken.iter();
-        match broken.find(|(keyspace, table, _)| *keyspace == name.keyspace && *table == name.table)
-        {
-            Some((.., error)) => Err(error.clone()),
+        match schema.broken(&name.keyspace, &name.table) {
+            Some(error) => Err(error.clone()),
             None => Ok(None),
         }
     }

@@ -22,6 +22,7 @@ pub use describe::describe;
 pub use header::{HeaderTypes, KeyNames};
 pub use lookup::{FoundSchema, find_schema};
 
+use crate::cql::quote_name;
 use crate::error::{Error, Result};
 use crate::types::{CqlType, UserType};
 use std::sync::Arc;
@@ -187,6 +188,13 @@ impl Schema {
         tables.find(|t| t.name == table && t.keyspace == keyspace)
     }
 
+    /// Why the table or view `keyspace.table` cannot be used although it is defined.
+    pub fn broken(&self, keyspace: &str, table: &str) -> Option<&Error> {
+        let mut broken = self.broken.iter();
+        let found = broken.find(|(ks, name, _)| name == table && ks == keyspace);
+        found.map(|(.., error)| error)
+    }
+
     /// The tables and views named `table` of any keyspace.
     pub fn tables_named(&self, table: &str) -> Vec<&TableSchema> {
         self.tables.iter().filter(|t| t.name == table).collect()
@@ -206,21 +214,23 @@ impl Schema {
         let fits = |ks: &str| keyspace.is_none_or(|k| k == ks);
         let mut found = self.tables_named(table);
         found.retain(|t| fits(&t.keyspace));
-        match &*found {
-            [] => {}
-            [one] => return Ok(one),
-            several => {
-                let names: Vec<String> = several.iter().map(|t| t.full_name()).collect();
+        let broken = self.broken.iter();
+        let broken: Vec<_> = broken
+            .filter(|(ks, name, _)| name == table && fits(ks))
+            .collect();
+        match (&*found, &*broken) {
+            ([], []) => {}
+            ([one], []) => return Ok(one),
+            ([], [(.., error)]) => return Err(error.clone()),
+            _ => {
+                let found = found.iter().map(|t| &*t.keyspace);
+                let keyspaces = found.chain(broken.iter().map(|(ks, ..)| &**ks));
+                let names: Vec<String> = keyspaces
+                    .map(|ks| format!("{}.{}", quote_name(ks), quote_name(table)))
+                    .collect();
                 let message = format!("`{table}` may be {}", names.join(" or "));
                 return Err(Error::invalid(message).advise("name the keyspace too"));
             }
-        }
-        if let Some((.., error)) = self
-            .broken
-            .iter()
-            .find(|(ks, name, _)| name == table && fits(ks))
-        {
-            return Err(error.clone());
         }
         let asked = match keyspace {
             Some(keyspace) => format!("{keyspace}.{table}"),

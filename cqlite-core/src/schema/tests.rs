@@ -195,6 +195,31 @@ fn other_statements_are_read_over() {
 }
 
 #[test]
+fn commands_of_cqlsh_end_with_their_line() {
+    let s = schema(
+        "CONSISTENCY ONE
+         SOURCE 'x;y'
+         USE other
+         CREATE TABLE a (k int PRIMARY KEY);
+         COPY a (k) FROM 'a.csv' WITH HEADER = TRUE; CREATE TABLE b (k int PRIMARY KEY);
+         DESCRIBE TABLE a -- as it was
+         paging off
+         CREATE TABLE c (k int PRIMARY KEY); serial consistency LOCAL_SERIAL; USE ks
+         USE \"Third\"; CREATE TABLE d (k int PRIMARY KEY); exit",
+    );
+    let tables: Vec<String> = s.tables.iter().map(TableSchema::full_name).collect();
+    assert_eq!(tables, ["\"Third\".d", "other.a", "other.b", "other.c"]);
+    assert_eq!(
+        error("USE ks CREATE TABLE a (k int PRIMARY KEY)"),
+        "1:8: found `CREATE`, expected `;`"
+    );
+    assert_eq!(
+        error("SOURCE 'x\nCREATE TABLE a (k int PRIMARY KEY)"),
+        "1:8: found a string without its closing quote"
+    );
+}
+
+#[test]
 fn dropped_and_added_columns() {
     let t = table(
         "CREATE TABLE t (k int, c int, a text, b int static, d frozen<tuple<int, text>>, gone int, PRIMARY KEY (k, c));
@@ -262,10 +287,13 @@ fn alter_if_exists_of_nothing_changes_nothing() {
          CREATE TABLE t (k int PRIMARY KEY);
          CREATE TYPE u (x int);
          ALTER TABLE IF EXISTS t ADD w int;
+         ALTER TABLE t ALTER IF EXISTS gone TYPE text;
+         ALTER TABLE t ALTER IF EXISTS w TYPE varint;
          ALTER TYPE IF EXISTS u ADD z int",
     );
     assert_eq!(s.keyspaces, ["ks"]);
     assert_eq!(shown(&s.tables[0]), ["k", "w"]);
+    assert_eq!(s.tables[0].regulars[0].ty, CqlType::Varint);
     let fields: Vec<&str> = s.types[0].fields.iter().map(|(n, _)| n.as_str()).collect();
     assert_eq!(fields, ["x", "z"]);
     assert_eq!(
@@ -335,7 +363,10 @@ fn user_types_in_any_order() {
 
 #[test]
 fn types_that_hold_themselves_or_too_much_are_refused() {
-    assert!(error("CREATE TYPE a (b frozen<b>); CREATE TYPE b (a frozen<a>)").contains("a"));
+    assert_eq!(
+        error("CREATE TYPE a (b frozen<b>); CREATE TYPE b (a frozen<a>)"),
+        "type ks.a holds itself, or a type that does"
+    );
     let mut chain = String::from("CREATE TYPE t0 (a int);");
     for n in 1..100 {
         chain += &format!("CREATE TYPE t{n} (a frozen<t{}>);", n - 1);
@@ -519,6 +550,86 @@ fn indexes() {
 }
 
 #[test]
+fn a_broken_definition_leaves_the_others() {
+    let bad = [
+        (
+            "unknown",
+            "CREATE TABLE unknown (k int PRIMARY KEY, v nothing_known)",
+            "column `v`: ",
+        ),
+        (
+            "twice",
+            "CREATE TABLE twice (k int PRIMARY KEY, k text)",
+            "column `k` stands twice",
+        ),
+        (
+            "again",
+            "CREATE TABLE again (k int PRIMARY KEY); CREATE TABLE again (k int PRIMARY KEY)",
+            "table ks.again is defined a second time",
+        ),
+        (
+            "nowhere",
+            "ALTER TABLE nowhere ADD v int",
+            "table ks.nowhere is not defined before",
+        ),
+        (
+            "changed",
+            "CREATE TABLE changed (k int PRIMARY KEY); ALTER TABLE changed DROP v; ALTER TABLE changed DROP k",
+            "the table has no column `v`",
+        ),
+        (
+            "holds",
+            "CREATE TYPE mid (a frozen<bad>); CREATE TYPE bad (x int, y nothing_known); CREATE TABLE holds (k int PRIMARY KEY, v list<frozen<mid>>)",
+            "column `v`: type ks.bad: ",
+        ),
+        (
+            "altered",
+            "CREATE TYPE u (x int); ALTER TYPE u ADD x int; CREATE TABLE altered (k int PRIMARY KEY, v u)",
+            "column `v`: 1:24: the type has a field `x`",
+        ),
+        (
+            "circle",
+            "CREATE TYPE a (b frozen<b>); CREATE TYPE b (a frozen<a>); CREATE TABLE circle (k int PRIMARY KEY, v a)",
+            "column `v`: type ks.a holds itself, or a type that does",
+        ),
+        (
+            "view1",
+            "CREATE TABLE base (k int PRIMARY KEY, v nothing_known); CREATE MATERIALIZED VIEW view1 AS SELECT * FROM base WHERE k IS NOT NULL PRIMARY KEY (k)",
+            "its base table: 1:1: column `v`: ",
+        ),
+        (
+            "view2",
+            "CREATE TABLE base2 (k int PRIMARY KEY); CREATE MATERIALIZED VIEW view2 AS SELECT * FROM base2 WHERE k IS NOT NULL PRIMARY KEY (x)",
+            "table ks.base2 has no column `x`",
+        ),
+    ];
+    for (name, text, message) in bad {
+        let s = schema(&format!(
+            "{text}; CREATE TYPE good (x int); CREATE TABLE wanted (k int PRIMARY KEY, v good)"
+        ));
+        assert_eq!(shown(s.find(None, "wanted").unwrap()), ["k", "v"], "{text}");
+        assert!(s.table("ks", name).is_none(), "{text}");
+        let error = s.find(Some("ks"), name).unwrap_err().to_string();
+        assert!(error.starts_with("1:"), "{error}");
+        assert!(error.contains(message), "{error}");
+        // What is dropped is broken no more.
+        let kind = match name.starts_with("view") {
+            true => "MATERIALIZED VIEW",
+            false => "TABLE",
+        };
+        let s = schema(&format!(
+            "{text}; DROP {kind} {name}; CREATE TABLE {name} (k int PRIMARY KEY)"
+        ));
+        assert_eq!(shown(s.find(None, name).unwrap()), ["k"], "{text}");
+    }
+    let s = schema("CREATE TABLE a.t (k int PRIMARY KEY); CREATE TABLE b.t (k int)");
+    assert_eq!(
+        s.find(None, "t").unwrap_err().to_string(),
+        "`t` may be a.t or b.t (name the keyspace too)"
+    );
+}
+
+#[test]
 fn wrong_schemas_say_where() {
     for (text, expected) in [
         (
@@ -572,6 +683,10 @@ fn wrong_schemas_say_where() {
         (
             "ALTER TYPE t ADD x int",
             "1:1: type ks.t is not defined before",
+        ),
+        (
+            "CREATE TABLE t (k int PRIMARY KEY); ALTER TABLE t ALTER v TYPE int",
+            "1:37: the table has no column `v`",
         ),
         (
             "CREATE TABLE t (k int PRIMARY KEY v int)",
@@ -1199,6 +1314,17 @@ fn system_tables_make_schemas() {
     dropped.insert("dropped_time", 9i64.to_be_bytes().to_vec());
     let mut view = system_table("", &[]);
     view.insert("view_name", b"view".to_vec());
+    let mut view_of_broken = system_table("", &[]);
+    view_of_broken.insert("view_name", b"view_of_broken".to_vec());
+    view_of_broken.insert("base_table_name", b"bad_type".to_vec());
+    let mut bad_index = row(&[
+        ("keyspace_name", "ks"),
+        ("table_name", "bad_index"),
+        ("index_name", "i"),
+    ]);
+    bad_index.insert("options", texts(2, &["class_name"]));
+    let mut bad_fields = row(&[("keyspace_name", "ks"), ("type_name", "bad_fields")]);
+    bad_fields.insert("field_names", texts(2, &["x"]));
     let mut index = row(&[
         ("keyspace_name", "ks"),
         ("table_name", "t"),
@@ -1220,6 +1346,8 @@ fn system_tables_make_schemas() {
             system_table("dense", &["dense", "compound"]),
             system_table("no_columns", &["compound"]),
             system_table("bad_type", &["compound"]),
+            system_table("bad_field", &["compound"]),
+            system_table("bad_index", &["compound"]),
         ],
         columns: vec![
             system_column("t", "k2", "partition_key", 1, "text"),
@@ -1237,15 +1365,19 @@ fn system_tables_make_schemas() {
             system_column("dense", "c", "clustering", 0, "text"),
             system_column("dense", "value", "regular", -1, "empty"),
             system_column("bad_type", "k", "partition_key", 0, "nothing_known"),
+            system_column("bad_field", "k", "partition_key", 0, "frozen<bad_fields>"),
+            system_column("bad_index", "k", "partition_key", 0, "int"),
             system_column("view", "v", "partition_key", 0, "int"),
+            system_column("view_of_broken", "v", "partition_key", 0, "int"),
         ],
         dropped_columns: vec![dropped],
         types: vec![
+            bad_fields,
             type_row("outer", &["a"], &["frozen<inner>"]),
             type_row("inner", &["x", "y"], &["int", "set<text>"]),
         ],
-        views: vec![view],
-        indexes: vec![index],
+        views: vec![view, view_of_broken],
+        indexes: vec![index, bad_index],
     };
     let s = Schema::from_system_tables(&rows).unwrap();
     assert_eq!(s.keyspaces, ["empty", "ks"]);
@@ -1297,7 +1429,30 @@ fn system_tables_make_schemas() {
         .iter()
         .map(|(_, table, _)| table.as_str())
         .collect();
-    assert_eq!(broken, ["no_columns", "bad_type"]);
+    assert_eq!(
+        broken,
+        [
+            "no_columns",
+            "bad_type",
+            "bad_field",
+            "view_of_broken",
+            "bad_index"
+        ]
+    );
+    for (table, message) in [
+        (
+            "bad_field",
+            "type ks.bad_fields: a row of system_schema.types has no valid `field_names`",
+        ),
+        ("view_of_broken", "its base table: "),
+        (
+            "bad_index",
+            "a row of system_schema.indexes has no valid `options`",
+        ),
+    ] {
+        let error = s.find(None, table).unwrap_err();
+        assert!(error.message().contains(message), "{error}");
+    }
     assert_eq!(
         s.find(None, "no_columns").unwrap_err().message(),
         "the system_schema tables do not say the schema of ks.no_columns: it has no partition key"

@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct RawType {
     /// Names and types of its fields.
     pub fields: Vec<(String, String)>,
+    /// Why its definition is wrong, if it is, with its place or name.
+    pub error: Option<Error>,
 }
 
 /// Keyspace and name.
@@ -36,14 +38,23 @@ pub(super) struct UserTypes {
     by_name: HashMap<TypeKey, (Arc<UserType>, Extent)>,
     /// In an order in which a type comes after those that it holds.
     pub in_order: Vec<Arc<UserType>>,
+    /// Those that cannot be made, and why not.
+    pub failed: BTreeMap<TypeKey, Error>,
 }
 
 impl UserTypes {
     /// Parses the text of a type as it is written in `keyspace`.
     ///
-    /// Errors: `InvalidInput` if the text is no type or names a type that does not exist.
+    /// Errors: `InvalidInput` if the text is no type or names a type that does not exist; that of a type that it names.
     pub fn parse(&self, keyspace: &str, text: &str) -> Result<CqlType> {
-        self.parse_noting(keyspace, text, &|_, _| ())
+        let cause = RefCell::new(None);
+        let note = |key: &TypeKey, _| {
+            if let Some(error) = self.failed.get(key) {
+                cause.borrow_mut().get_or_insert_with(|| error.clone());
+            }
+        };
+        let parsed = self.parse_noting(keyspace, text, &note);
+        parsed.map_err(|error| cause.take().unwrap_or(error))
     }
 
     /// `note` is told of each type that the text names, and how large it is if it exists.
@@ -96,8 +107,7 @@ impl UserTypes {
         let Extent { text_bytes, depth } = extent.get();
         if depth >= TYPE_DEPTH_MAX || text_bytes > TYPE_TEXT_BYTES_MAX {
             let error = Error::invalid(format!(
-                "type {}.{} nests deeper than {TYPE_DEPTH_MAX} levels, or is longer than {TYPE_TEXT_BYTES_MAX} bytes with the types in it written out",
-                key.0, key.1
+                "it nests deeper than {TYPE_DEPTH_MAX} levels, or is longer than {TYPE_TEXT_BYTES_MAX} bytes with the types in it written out"
             ));
             return Err((error, None));
         }
@@ -129,27 +139,34 @@ fn nesting(text: &str) -> usize {
     deepest
 }
 
-/// Resolves all types, and says of those that cannot be why not.
-pub(super) fn resolve(raw: &BTreeMap<TypeKey, RawType>) -> (UserTypes, Vec<(TypeKey, Error)>) {
+/// Resolves all types. Those that cannot be, and those that hold one of them, are [`UserTypes::failed`].
+pub(super) fn resolve(raw: &BTreeMap<TypeKey, RawType>) -> UserTypes {
     let mut types = UserTypes::default();
-    let mut failed = Vec::new();
-    // Types that wait for another one, by its name, and why.
-    let mut waiting: BTreeMap<&TypeKey, Vec<(&TypeKey, Error)>> = BTreeMap::new();
+    // Types that wait for another one, by its name.
+    let mut waiting: BTreeMap<&TypeKey, Vec<&TypeKey>> = BTreeMap::new();
+    let mut failed: Vec<(&TypeKey, Error)> = Vec::new();
     let mut ready: Vec<&TypeKey> = raw.keys().rev().collect();
     while let Some(key) = ready.pop() {
+        if let Some(error) = &raw[key].error {
+            failed.push((key, error.clone()));
+            continue;
+        }
         match types.add(key, &raw[key]) {
-            Ok(()) => {
-                let freed = waiting.remove(key).unwrap_or_default();
-                ready.extend(freed.into_iter().map(|(key, _)| key));
-            }
+            Ok(()) => ready.extend(waiting.remove(key).unwrap_or_default()),
             Err((error, missing)) => match missing.and_then(|name| raw.get_key_value(&name)) {
-                Some((name, _)) => waiting.entry(name).or_default().push((key, error)),
-                None => failed.push((key.clone(), error)),
+                Some((name, _)) => waiting.entry(name).or_default().push(key),
+                None => failed.push((key, error.within(format_args!("type {}.{}", key.0, key.1)))),
             },
         }
     }
-    // What still waits holds itself, or a type that failed.
-    let stuck = waiting.into_values().flatten();
-    failed.extend(stuck.map(|(key, error)| (key.clone(), error)));
-    (types, failed)
+    while let Some((key, error)) = failed.pop() {
+        let holders = waiting.remove(key).unwrap_or_default();
+        failed.extend(holders.into_iter().map(|holder| (holder, error.clone())));
+        types.failed.insert(key.clone(), error);
+    }
+    for key in waiting.into_values().flatten() {
+        let error = format!("type {}.{} holds itself, or a type that does", key.0, key.1);
+        types.failed.insert(key.clone(), Error::invalid(error));
+    }
+    types
 }

@@ -116,10 +116,10 @@ fn find_table(args: &ImportArgs) -> Result<TableSchema> {
     };
     let keyspace = name.as_ref().and_then(|n| n.keyspace.as_deref());
     let schema = parse_schema(&text, keyspace).map_err(|e| e.in_file(path))?;
-    let table = match (&name, &*schema.tables) {
-        (Some(name), _) => schema.find(keyspace, &name.name),
-        (None, [only]) => Ok(only),
-        (None, tables) => {
+    let table = match (&name, &*schema.tables, &*schema.broken) {
+        (Some(name), ..) => schema.find(keyspace, &name.name),
+        (None, [only], []) => Ok(only),
+        (None, tables, _) => {
             let names: Vec<String> = tables.iter().map(TableSchema::full_name).collect();
             Err(Error::invalid("the schema does not have just one table")
                 .advise(format!("name it with --table: {}", names.join(", "))))

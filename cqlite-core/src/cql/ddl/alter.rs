@@ -95,7 +95,7 @@ impl Parser<'_> {
             return Ok(TableChange::With(self.options()?));
         }
         self.expect_word("ALTER")?;
-        self.if_exists()?;
+        let if_exists = self.if_exists()?;
         let column = self.name("a column")?;
         if self.accept_word("MASKED") {
             self.mask()?;
@@ -107,6 +107,7 @@ impl Parser<'_> {
         }
         self.expect_word("TYPE")?;
         Ok(TableChange::AlterColumn {
+            if_exists,
             column,
             ty: self.type_text()?,
         })

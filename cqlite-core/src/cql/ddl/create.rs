@@ -22,6 +22,10 @@ impl Parser<'_> {
         if first.kind == Kind::End {
             return Ok(None);
         }
+        if self.is_cqlsh_command() {
+            self.skip_command()?;
+            return Ok(Some((first.start as usize, SchemaStatement::Other)));
+        }
         let statement = if self.accept_word("USE") {
             SchemaStatement::Use(self.name("a keyspace")?)
         } else if self.accept_word("CREATE") {
@@ -36,9 +40,54 @@ impl Parser<'_> {
         match statement {
             SchemaStatement::Other | SchemaStatement::CreateKeyspace(_) => self.skip_statement()?,
             _ if self.peek().kind == Kind::End => {}
+            // Written for cqlsh, perhaps.
+            SchemaStatement::Use(_) if self.is_at_new_line() => {}
             _ => self.expect_symbol(";")?,
         }
         Ok(Some((first.start as usize, statement)))
+    }
+
+    /// Whether the current token begins a command of cqlsh, which no statement of CQL begins with.
+    fn is_cqlsh_command(&mut self) -> bool {
+        const COMMANDS: [&str; 21] = [
+            "capture",
+            "clear",
+            "cls",
+            "consistency",
+            "copy",
+            "debug",
+            "desc",
+            "describe",
+            "elapsed",
+            "exit",
+            "expand",
+            "help",
+            "history",
+            "login",
+            "paging",
+            "quit",
+            "serial",
+            "show",
+            "source",
+            "tracing",
+            "unicode",
+        ];
+        COMMANDS.iter().any(|command| self.is_word_nth(0, command))
+    }
+
+    /// Reads over a command of cqlsh, which a `;` or the line's end ends.
+    fn skip_command(&mut self) -> Result<()> {
+        loop {
+            self.forget();
+            let token = self.bump();
+            let ends = token.kind == Kind::Symbol && self.text_of(token) == ";";
+            if ends || self.peek().kind == Kind::End || self.is_at_new_line() {
+                return Ok(());
+            }
+            if self.peek().kind == Kind::Unterminated {
+                return Err(self.unexpected());
+            }
+        }
     }
 
     /// Reads over the rest of a statement, whatever it holds.

@@ -136,6 +136,8 @@ pub enum TableChange {
     Rename(Vec<(String, String)>),
     /// `ALTER c TYPE t`.
     AlterColumn {
+        /// `IF EXISTS`.
+        if_exists: bool,
         /// The column.
         column: String,
         /// Its new type.

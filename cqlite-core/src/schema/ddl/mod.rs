@@ -28,8 +28,10 @@ const KEYSPACE_UNKNOWN: &str = "keyspace";
 /// `DESCRIBE` puts into a comment, because it was made with compact storage, is read too if the text has no other
 /// definition of it.
 ///
-/// Errors: `InvalidInput`, beginning with `line:column`, for a statement that is wrong in itself or does not fit those
-/// before it.
+/// A table that is defined wrongly, or by what is, is among [`Schema::broken`]: others can be used all the same.
+///
+/// Errors: `InvalidInput`, beginning with `line:column`, for a statement that is no CQL, and for the first definition that is
+/// wrong in itself or does not fit those before it, if no table is left that can be used.
 pub fn parse_schema(text: &str, default_keyspace: Option<&str>) -> Result<Schema> {
     let mut builder = Builder {
         keyspace: default_keyspace.unwrap_or(KEYSPACE_UNKNOWN).to_owned(),
@@ -37,9 +39,10 @@ pub fn parse_schema(text: &str, default_keyspace: Option<&str>) -> Result<Schema
     };
     let mut parser = Parser::new(text)?;
     while let Some((at, statement)) = parser.schema_statement()? {
-        builder
-            .apply(at, statement)
-            .map_err(|e| placed(text, at, e))?;
+        let subject = builder.subject(&statement);
+        if let (Err(error), Some(subject)) = (builder.apply(at, statement), subject) {
+            builder.set_broken(subject, at, placed(text, at, error));
+        }
     }
     for (start, end) in parser.take_comments() {
         builder.apply_comment(&text[..end], start);
@@ -49,16 +52,13 @@ pub fn parse_schema(text: &str, default_keyspace: Option<&str>) -> Result<Schema
 
 /// The error with `line:column` before its message.
 fn placed(text: &str, at: usize, error: Error) -> Error {
-    prefixed(&line_and_column(text, at), error)
+    error.within(line_and_column(text, at))
 }
 
-/// The error with `prefix: ` before its message.
-fn prefixed(prefix: &str, error: Error) -> Error {
-    let named = Error::new(error.kind(), format!("{prefix}: {}", error.message()));
-    match error.advice() {
-        Some(advice) => named.advise(advice),
-        None => named,
-    }
+/// What a statement defines or changes. Views are among the tables, as they share their names.
+enum Subject {
+    Type(TypeKey),
+    Table(TypeKey),
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +68,8 @@ struct Builder {
     types: BTreeMap<TypeKey, RawType>,
     tables: BTreeMap<TypeKey, RawTable>,
     views: BTreeMap<TypeKey, (usize, CreateView)>,
+    /// Tables and views with a statement that is wrong: where the first one begins, and why.
+    broken: BTreeMap<TypeKey, (usize, Error)>,
     indexes: Vec<IndexSchema>,
     /// Tables and indexes that were dropped, and how many of `indexes` there were then.
     dropped: BTreeMap<(DropKind, TypeKey), usize>,
@@ -86,6 +88,38 @@ impl Builder {
         key
     }
 
+    fn subject(&self, statement: &SchemaStatement) -> Option<Subject> {
+        match statement {
+            SchemaStatement::CreateType { name, .. } | SchemaStatement::AlterType { name, .. } => {
+                Some(Subject::Type(self.key(name)))
+            }
+            SchemaStatement::CreateTable(create) => Some(Subject::Table(self.key(&create.name))),
+            SchemaStatement::AlterTable { name, .. } => Some(Subject::Table(self.key(name))),
+            SchemaStatement::CreateView(view) => Some(Subject::Table(self.key(&view.name))),
+            SchemaStatement::Use(_)
+            | SchemaStatement::CreateKeyspace(_)
+            | SchemaStatement::CreateIndex(_)
+            | SchemaStatement::Drop { .. }
+            | SchemaStatement::DropKeyspace(_)
+            | SchemaStatement::Other => None,
+        }
+    }
+
+    /// Notes what is wrong with a definition; what came first counts.
+    fn set_broken(&mut self, subject: Subject, at: usize, error: Error) {
+        match subject {
+            Subject::Type(key) => {
+                _ = self
+                    .types
+                    .entry(key)
+                    .or_default()
+                    .error
+                    .get_or_insert(error)
+            }
+            Subject::Table(key) => _ = self.broken.entry(key).or_insert((at, error)),
+        }
+    }
+
     fn apply(&mut self, at: usize, statement: SchemaStatement) -> Result<()> {
         match statement {
             SchemaStatement::Use(keyspace) => self.keyspace = keyspace,
@@ -100,7 +134,8 @@ impl Builder {
                     return already(if_not_exists, "type", &key);
                 }
                 let fields = fields.into_iter().map(|(name, ty)| (name, ty.0)).collect();
-                self.types.insert(key, RawType { fields });
+                let error = None;
+                self.types.insert(key, RawType { fields, error });
             }
             SchemaStatement::AlterType {
                 name,
@@ -160,6 +195,7 @@ impl Builder {
             SchemaStatement::DropKeyspace(keyspace) => {
                 remove_keyspace(&mut self.types, &keyspace);
                 remove_keyspace(&mut self.views, &keyspace);
+                remove_keyspace(&mut self.broken, &keyspace);
                 for key in remove_keyspace(&mut self.tables, &keyspace) {
                     self.remove(DropKind::Table, key);
                 }
@@ -174,10 +210,14 @@ impl Builder {
     fn remove(&mut self, kind: DropKind, key: TypeKey) {
         match kind {
             DropKind::Type => _ = self.types.remove(&key),
-            DropKind::View => _ = self.views.remove(&key),
+            DropKind::View => {
+                self.views.remove(&key);
+                self.broken.remove(&key);
+            }
             DropKind::Table | DropKind::Index => {
                 if kind == DropKind::Table {
                     self.tables.remove(&key);
+                    self.broken.remove(&key);
                 }
                 self.dropped.insert((kind, key), self.indexes.len());
             }
@@ -229,8 +269,7 @@ impl Builder {
                 SchemaStatement::CreateTable(create) => {
                     let key = self.new_key(&create.name);
                     let is_new = !self.tables.contains_key(&key) && !self.views.contains_key(&key);
-                    if let (true, Ok(mut table)) = (is_new, RawTable::new(at, create)) {
-                        table.in_comment = true;
+                    if let (true, Ok(table)) = (is_new, RawTable::new(at, create)) {
                         created.insert(key.clone());
                         self.tables.insert(key, table);
                     }
@@ -248,10 +287,7 @@ impl Builder {
     }
 
     fn build(self, text: &str) -> Result<Schema> {
-        let (types, failed) = user_types::resolve(&self.types);
-        if let Some(((keyspace, name), error)) = failed.into_iter().next() {
-            return Err(prefixed(&format!("type {keyspace}.{name}"), error));
-        }
+        let types = user_types::resolve(&self.types);
         let indexes = self.indexes.iter().enumerate();
         let indexes = indexes.filter(|(n, index)| self.is_left(*n, index));
         let mut schema = Schema {
@@ -259,17 +295,32 @@ impl Builder {
             keyspaces: self.keyspaces.into_iter().collect(),
             ..Schema::default()
         };
+        let mut broken = self.broken;
         for (key, raw) in self.tables {
-            let (at, in_comment) = (raw.at, raw.in_comment);
-            match raw.build(&key, &types).map_err(|e| placed(text, at, e)) {
-                Ok(table) => schema.tables.push(table),
-                Err(error) if in_comment => schema.broken.push((key.0, key.1, error)),
-                Err(error) => return Err(error),
+            let at = raw.at;
+            if !broken.contains_key(&key) {
+                match raw.build(&key, &types) {
+                    Ok(table) => schema.tables.push(table),
+                    Err(error) => _ = broken.insert(key, (at, placed(text, at, error))),
+                }
             }
         }
         for (key, (at, view)) in self.views {
-            build_view(&mut schema, key, view).map_err(|e| placed(text, at, e))?;
+            if !broken.contains_key(&key)
+                && let Err(error) = build_view(&mut schema, &key, view, &broken)
+            {
+                broken.insert(key, (at, placed(text, at, error)));
+            }
         }
+        if schema.tables.is_empty() && schema.untyped_views.is_empty() {
+            let first = broken.values().min_by_key(|(at, _)| at);
+            let first = first.map(|(_, error)| error);
+            if let Some(error) = first.or(types.failed.values().next()) {
+                return Err(error.clone());
+            }
+        }
+        let broken = broken.into_iter();
+        schema.broken = broken.map(|(key, (_, e))| (key.0, key.1, e)).collect();
         schema.types = types.in_order;
         Ok(schema)
     }

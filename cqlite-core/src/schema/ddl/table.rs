@@ -2,7 +2,7 @@
 //!
 //! Authority: `o.a.c.cql3.statements.schema.{CreateTableStatement,AlterTableStatement}`.
 
-use super::{prefixed, rename};
+use super::rename;
 use crate::cql::ast::TypeText;
 use crate::cql::ddl::{ColumnDefinition, CreateTable, Properties, TableChange};
 use crate::cql::parse_uuid;
@@ -19,8 +19,6 @@ use std::collections::BTreeMap;
 pub(super) struct RawTable {
     /// Where its definition begins.
     pub at: usize,
-    /// Whether it stands in a comment.
-    pub in_comment: bool,
     columns: BTreeMap<String, RawColumn>,
     partition_key: Vec<String>,
     clustering: Vec<String>,
@@ -51,7 +49,6 @@ impl RawTable {
         }
         Ok(RawTable {
             at,
-            in_comment: false,
             columns,
             partition_key: create.partition_key,
             clustering: create.clustering,
@@ -125,8 +122,13 @@ impl RawTable {
                 key.chain(order.map(|(name, _)| name))
                     .for_each(|name| rename(name, &renames));
             }
-            TableChange::AlterColumn { column, ty } => match self.columns.get_mut(&column) {
+            TableChange::AlterColumn {
+                if_exists,
+                column,
+                ty,
+            } => match self.columns.get_mut(&column) {
                 Some(raw) => raw.ty = ty,
+                None if if_exists => {}
                 None => {
                     return Err(Error::invalid(format!(
                         "the table has no column `{column}`"
@@ -144,7 +146,7 @@ impl RawTable {
         let (keyspace, name) = key;
         let parse = |column: &str, raw: &RawColumn| {
             let ty = types.parse(keyspace, &raw.ty.0);
-            ty.map_err(|e| prefixed(&format!("column `{column}`"), e))
+            ty.map_err(|e| e.within(format_args!("column `{column}`")))
         };
         let mut take = |name: &str| -> Result<Column> {
             let Some(raw) = self.columns.remove(name) else {

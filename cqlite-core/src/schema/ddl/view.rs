@@ -9,10 +9,17 @@ use crate::schema::user_types::TypeKey;
 use crate::schema::{
     ClusteringColumn, Column, KeyNames, Schema, TableKind, TableSchema, UntypedView,
 };
+use std::collections::BTreeMap;
 
-/// Adds a view, with the types of its base table if that is there.
-pub(super) fn build_view(schema: &mut Schema, key: TypeKey, view: CreateView) -> Result<()> {
-    let (keyspace, name) = key;
+/// Adds a view, with the types of its base table if that is there. `broken` are the tables that are defined, but cannot be
+/// used.
+pub(super) fn build_view(
+    schema: &mut Schema,
+    key: &TypeKey,
+    view: CreateView,
+    broken: &BTreeMap<TypeKey, (usize, Error)>,
+) -> Result<()> {
+    let (keyspace, name) = key.clone();
     let (id, options) = table_options(&view.properties.options)?;
     let descending = clustering_order(&view.properties, &view.clustering, false)?;
     let names = KeyNames {
@@ -20,6 +27,9 @@ pub(super) fn build_view(schema: &mut Schema, key: TypeKey, view: CreateView) ->
         clustering: view.clustering,
     };
     let of_keyspace = view.base.keyspace.as_deref().unwrap_or(&keyspace);
+    if let Some((_, error)) = broken.get(&(of_keyspace.to_owned(), view.base.name.clone())) {
+        return Err(error.clone().within("its base table"));
+    }
     let Some(base) = schema.table(of_keyspace, &view.base.name) else {
         schema.untyped_views.push(UntypedView {
             keyspace,

@@ -105,20 +105,25 @@ impl Schema {
             keyspaces.insert(key.0.clone());
             let columns = columns.get(&key).map_or(&[][..], Vec::as_slice);
             let dropped = dropped.get(&key).map_or(&[][..], Vec::as_slice);
-            match make_table(&fields, kind, &key, columns, dropped, &types) {
-                Ok(mut table) => {
-                    let base = fields.optional_text("base_table_name")?;
-                    let base = base.and_then(|base| schema.table(&table.keyspace, &base));
-                    table.strict_liveness = base.is_some_and(|base| table.has_key_beyond(base));
-                    schema.tables.push(table);
-                }
+            let made = make_table(&fields, kind, &key, columns, dropped, &types);
+            let made = made.and_then(|table| with_base(table, &fields, &schema));
+            match made {
+                Ok(table) => schema.tables.push(table),
                 Err(error) => schema.broken.push((key.0, key.1, error)),
             }
         }
         for row in &rows.indexes {
-            schema
-                .indexes
-                .push(make_index(&Fields::new("indexes", row))?);
+            let fields = Fields::new("indexes", row);
+            match make_index(&fields) {
+                Ok(index) => schema.indexes.push(index),
+                Err(error) => {
+                    let (keyspace, table) =
+                        (fields.text("keyspace_name")?, fields.text("table_name")?);
+                    let is_other = |t: &TableSchema| (&t.keyspace, &t.name) != (&keyspace, &table);
+                    schema.tables.retain(is_other);
+                    schema.broken.push((keyspace, table, error));
+                }
+            }
         }
         schema.keyspaces = keyspaces.into_iter().collect();
         schema.types = types.in_order;
@@ -131,12 +136,34 @@ fn user_types<R: SystemRow>(rows: &SystemTables<R>) -> Result<UserTypes> {
     for row in &rows.types {
         let fields = Fields::new("types", row);
         let key = (fields.text("keyspace_name")?, fields.text("type_name")?);
-        let (names, types) = (fields.texts("field_names")?, fields.texts("field_types")?);
-        let fields = names.into_iter().zip(types).collect();
-        raw.insert(key, RawType { fields });
+        let names = fields.texts("field_names");
+        let pairs = names.and_then(|names| Ok(names.into_iter().zip(fields.texts("field_types")?)));
+        let (fields, error) = match pairs {
+            Ok(pairs) => (pairs.collect(), None),
+            Err(error) => {
+                let name = format_args!("type {}.{}", key.0, key.1);
+                (Vec::new(), Some(error.within(name)))
+            }
+        };
+        raw.insert(key, RawType { fields, error });
     }
-    // A table that uses a type that could not be made says so.
-    Ok(user_types::resolve(&raw).0)
+    Ok(user_types::resolve(&raw))
+}
+
+/// A view as its base table makes it, which lies before it in the schema. Anything else stays as it is.
+fn with_base<R: SystemRow>(
+    mut table: TableSchema,
+    row: &Fields<'_, R>,
+    schema: &Schema,
+) -> Result<TableSchema> {
+    if let Some(name) = row.optional_text("base_table_name")? {
+        if let Some(error) = schema.broken(&table.keyspace, &name) {
+            return Err(error.clone().within("its base table"));
+        }
+        let base = schema.table(&table.keyspace, &name);
+        table.strict_liveness = base.is_some_and(|base| table.has_key_beyond(base));
+    }
+    Ok(table)
 }
 
 fn by_table<'r, R: SystemRow>(
