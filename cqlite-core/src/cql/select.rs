@@ -73,7 +73,8 @@ impl Parser<'_> {
         }
         let next = self.peek_nth(1);
         let begins_selection = match next.kind {
-            Kind::Symbol => matches!(self.text_of(next), "*" | "(" | "[" | "{" | "-" | "?" | ":"),
+            Kind::Symbol if self.is_symbol_nth(1, "[") => !self.is_slice_nth(1),
+            Kind::Symbol => matches!(self.text_of(next), "*" | "(" | "{" | "-" | "?" | ":"),
             // `json AS alias` selects a column, `JSON as` modifies the column `as`.
             Kind::Word if self.is_word_nth(1, "as") => !self.is_name_nth(2),
             Kind::Word => !self.is_word_nth(1, "from"),
@@ -84,6 +85,23 @@ impl Parser<'_> {
             self.bump();
         }
         begins_selection
+    }
+
+    /// Whether the `[` that is the token `n` after the current one begins a slice, and no list.
+    fn is_slice_nth(&mut self, n: usize) -> bool {
+        let mut depth = 0u32;
+        for n in n.. {
+            let token = self.peek_nth(n);
+            match (token.kind, self.text_of(token)) {
+                (Kind::End | Kind::Unterminated, _) => return false,
+                (Kind::Symbol, "[" | "(" | "{") => depth += 1,
+                (Kind::Symbol, "]" | ")" | "}") if depth == 1 => return false,
+                (Kind::Symbol, "]" | ")" | "}") => depth -= 1,
+                (Kind::Symbol, "..") if depth == 1 => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// What stands between `SELECT` and `FROM`.

@@ -166,6 +166,16 @@ fn modifiers_are_columns_where_a_selection_cannot_begin() {
         (true, true, one("k", None))
     );
     assert_eq!(selectors("json, distinct").len(), 2);
+    for slice in [
+        "distinct[1..2]",
+        "json[..(1, [2])]",
+        "distinct[{'..': 1}..]",
+    ] {
+        let select = parse_select(&format!("SELECT {slice} FROM t")).unwrap();
+        assert_eq!((select.json, select.distinct), (false, false), "{slice}");
+    }
+    let list = parse_select("SELECT DISTINCT [[a[1..2]]] FROM t").unwrap();
+    assert!(list.distinct);
     assert_eq!(
         selected("json.f"),
         Expr::Field {
