@@ -560,3 +560,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fields_shown_as_whole_values_end_in_zeros() {
+    let of = |fields: Vec<CqlType>| CqlType::Udt {
+        definition: Arc::new(UserType {
+            keyspace: "ks".into(),
+            name: "u".into(),
+            fields: (0..).map(|n: u32| format!("f{n}")).zip(fields).collect(),
+        }),
+        frozen: false,
+    };
+    let shown = |ty: &CqlType, bytes: &[u8]| {
+        let mut out = Vec::new();
+        ty.write_field_text(bytes, &mut out).ok()?;
+        Some(String::from_utf8(out).unwrap())
+    };
+    let four = of(vec![
+        CqlType::Int,
+        CqlType::Text,
+        CqlType::Blob,
+        CqlType::BigInt,
+    ]);
+    // As sstabledump -d shows them.
+    assert_eq!(shown(&four, &[0, 0, 0, 2]), None);
+    assert_eq!(shown(&four, &[0; 4]).as_deref(), Some(""));
+    assert_eq!(shown(&four, &[0, 0, 0, 0, 0, 0, 0, 4]), None);
+    assert_eq!(
+        shown(&four, &[0, 0, 0, 4, 0, 0, 0, 0]).as_deref(),
+        Some("0")
+    );
+    assert_eq!(shown(&four, b""), Some(String::new()));
+    let nested = of(vec![of(vec![CqlType::Blob])]);
+    let value = [0, 0, 0, 4, 0, 0, 0, 1];
+    assert_eq!(shown(&nested, &value).as_deref(), Some("00"));
+    assert_eq!(
+        shown(&of(vec![CqlType::Blob]), &[0, 0, 0, 2, 7]).as_deref(),
+        Some("0700")
+    );
+    assert_eq!(
+        shown(&of(vec![CqlType::Blob]), &[0x7f, 0xff, 0xff, 0xff]),
+        None
+    );
+}

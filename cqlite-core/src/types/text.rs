@@ -10,6 +10,9 @@ use crate::bytes::Cursor;
 use crate::error::DecodeError;
 use crate::{Error, Result};
 
+/// Longest field that is made up of bytes that are not there.
+const PADDED_BYTES_MAX: usize = 1 << 20;
+
 impl CqlType {
     /// Appends the value as plain text: how sstabledump shows partition keys and paths of cells, and its debug form all
     /// values. Collections, vectors, blobs and counters are hexadecimal digits, the parts of tuples and composites are
@@ -33,6 +36,50 @@ impl CqlType {
         let mut out = Vec::new();
         self.write_text(value, &mut out)?;
         String::from_utf8(out).map_err(|_| Error::new(crate::ErrorKind::Internal, "text not UTF-8"))
+    }
+
+    /// The same for a cell that holds one field of this user type, and is shown as if it held a whole value of it, as
+    /// Cassandra does for debugging: the last field is filled up with zeros to the length that it seems to have.
+    ///
+    /// # Errors
+    /// `Corrupt`: the bytes cannot be shown so. Nothing is appended.
+    pub fn write_field_text(&self, value: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        self.padded_text(value, out).map_err(|e| {
+            out.truncate(start);
+            invalid_value(self, e)
+        })
+    }
+
+    /// Java's `Arrays.copyOfRange`, by which `ByteArrayAccessor` slices, goes on with zeros beyond the end.
+    fn padded_text(&self, v: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let types: Vec<&CqlType> = match self {
+            CqlType::Tuple(types) => types.iter().collect(),
+            CqlType::Udt { definition, .. } => definition.fields.iter().map(|(_, t)| t).collect(),
+            _ => return self.text(v, out),
+        };
+        let mut c = Cursor::new(v);
+        let mut is_beyond = false;
+        for (i, ty) in types.into_iter().enumerate() {
+            if c.is_empty() && !is_beyond {
+                break;
+            }
+            if i > 0 {
+                out.push(b':');
+            }
+            let Ok(size) = usize::try_from(c.i32()?) else {
+                out.push(b'@');
+                continue;
+            };
+            if size > PADDED_BYTES_MAX.max(c.remaining()) {
+                return Err(DecodeError::Eof);
+            }
+            is_beyond = size > c.remaining();
+            let mut field = c.take(size.min(c.remaining()))?.to_vec();
+            field.resize(size, 0);
+            escaped(b":@", out, |out| ty.padded_text(&field, out))?;
+        }
+        Ok(())
     }
 
     pub(super) fn text(&self, v: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {

@@ -232,7 +232,7 @@ fn push_cell(text: &mut Vec<u8>, column: &Column, cell: &Cell<'_>) -> Result<()>
         Cells::Collection { value: ty, .. } => ty.write_text(cell.value, text)?,
         // A field's value is shown as if it were a whole one of the user type, or as bytes.
         Cells::Simple(_) | Cells::Fields(_) => {
-            if column.ty.write_text(cell.value, text).is_err() {
+            if column.ty.write_field_text(cell.value, text).is_err() {
                 text.extend_from_slice(b"0x");
                 CqlType::Blob.write_text(cell.value, text)?;
             }
