@@ -255,12 +255,18 @@ impl Histogram {
     fn differs(&self, stored: &EstimatedHistogram) -> Option<String> {
         let sum = stored.counts.iter().copied().fold(0, i64::saturating_add);
         let counted: u64 = self.counts.iter().sum();
-        if u64::try_from(sum) != Ok(counted) {
+        // Cassandra clears what is above all bounds when it reads it (`StatsMetadata.StatsMetadataSerializer`), and so loses it
+        // when it sets a level or repair state.
+        let is_cleared = stored.counts.last() == Some(&0) && self.counts.last() != Some(&0);
+        if u64::try_from(sum) != Ok(counted) && !is_cleared {
             return Some(format!("{sum} partitions, and there are {counted}"));
         }
         let buckets = stored.counts.iter().zip(&self.counts).enumerate();
+        let last = self.offsets.len();
         buckets
-            .filter(|(_, (said, is))| u64::try_from(**said) != Ok(**is))
+            .filter(|(i, (said, is))| {
+                u64::try_from(**said) != Ok(**is) && !(*i == last && is_cleared)
+            })
             .map(|(i, (said, is))| match stored.offsets.get(i) {
                 Some(offset) => format!("{said} up to {offset}, and there are {is}"),
                 None => format!("{said} above all bounds, and there are {is}"),
@@ -333,5 +339,35 @@ impl Covered {
         let side = if holds_first { "behind" } else { "before" };
         let what = format!("a row lies {side} the clusterings that are said to be covered");
         findings.fault(STATS, Error::corrupt(what).in_partition(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_above_all_bounds_may_have_been_cleared() {
+        let stored = |counts: [i64; 4]| EstimatedHistogram {
+            offsets: vec![1, 2, 4],
+            counts: counts.to_vec(),
+        };
+        let mut histogram = Histogram::new(Some(&stored([0; 4])));
+        for value in [1, 2, 3, 4, 5, u64::MAX] {
+            histogram.add(value);
+        }
+        let differs = |counts| histogram.differs(&stored(counts));
+        assert_eq!(differs([1, 1, 2, 2]), None);
+        assert_eq!(differs([1, 1, 2, 0]), None);
+        for (counts, what) in [
+            ([1, 1, 2, 1], "5 partitions, and there are 6"),
+            ([1, 1, 1, 0], "1 up to 4, and there are 2"),
+            ([1, 1, 4, 0], "4 up to 4, and there are 2"),
+            ([1, 2, 1, 0], "2 up to 2, and there are 1"),
+            ([1, 1, 1, 3], "1 up to 4, and there are 2"),
+            ([1, 1, 2, -1], "3 partitions, and there are 6"),
+        ] {
+            assert_eq!(differs(counts).as_deref(), Some(what), "{counts:?}");
+        }
     }
 }
