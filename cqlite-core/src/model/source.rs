@@ -22,14 +22,21 @@ pub struct StreamHeader {
 impl StreamHeader {
     /// The types of a table.
     pub fn of_table(table: &TableSchema) -> Self {
+        let columns = |columns: &[Column]| {
+            let stored = |c: &Column| Column {
+                name: table.stored_name(&c.name),
+                ty: c.ty.clone(),
+            };
+            columns.iter().map(stored).collect()
+        };
         StreamHeader {
             key_type: match table.partition_key.as_slice() {
                 [column] => column.ty.clone(),
                 columns => CqlType::Composite(columns.iter().map(|c| c.ty.clone()).collect()),
             },
             clustering: table.clustering.clone(),
-            statics: table.statics.clone(),
-            regulars: table.regulars.clone(),
+            statics: columns(&table.statics),
+            regulars: columns(&table.regulars),
         }
     }
 }

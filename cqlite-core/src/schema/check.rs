@@ -9,6 +9,7 @@ use super::{Column, ColumnKind, TableSchema};
 use crate::error::{Error, Result};
 use crate::types::CqlType;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What the columns of an SSTable's header are in the schema, in the order of the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub struct MappedColumn {
     pub dropped_at_micros: Option<i64>,
 }
 
+const SCHEMA_ADVICE: &str =
+    "give the schema of the time when the SSTable was written, or a later one";
+
 impl TableSchema {
     /// Maps the columns of an SSTable to those of this schema.
     ///
@@ -44,9 +48,12 @@ impl TableSchema {
         })
     }
 
-    fn wrong_schema(&self, what: String) -> Error {
+    fn wrong(&self, what: String) -> Error {
         Error::invalid(format!("wrong schema of {}: {what}", self.full_name()))
-            .advise("give the schema of the time when the SSTable was written, or a later one")
+    }
+
+    fn wrong_schema(&self, what: String) -> Error {
+        self.wrong(what).advise(SCHEMA_ADVICE)
     }
 
     fn check_key(&self, header: &HeaderTypes) -> Result<()> {
@@ -71,24 +78,53 @@ impl TableSchema {
         if key && clustering {
             return Ok(());
         }
+        // The hidden clustering column of a static compact table is nothing that a schema could be given.
+        let is_hidden = self.is_static_compact();
+        if key && is_hidden && header.clustering.is_empty() {
+            let error = "the SSTable is of a table without compact storage".to_owned();
+            return Err(self
+                .wrong(error)
+                .advise("leave COMPACT STORAGE out of the table's options"));
+        }
         let own = HeaderTypes {
             key: match &*self.partition_key {
                 [column] => column.ty.clone(),
                 columns => CqlType::Composite(columns.iter().map(|c| c.ty.clone()).collect()),
             },
-            clustering: self
-                .clustering
-                .iter()
-                .map(|c| (c.ty.clone(), c.descending))
-                .collect(),
+            clustering: match is_hidden {
+                true => Vec::new(),
+                false => self
+                    .clustering
+                    .iter()
+                    .map(|c| (c.ty.clone(), c.descending))
+                    .collect(),
+            },
             statics: Vec::new(),
             regulars: Vec::new(),
         };
-        Err(self.wrong_schema(format!(
+        let mut theirs = header.clone();
+        if is_hidden && theirs.clustering.len() == 1 {
+            theirs.clustering.clear();
+        }
+        let error = self.wrong(format!(
             "its primary key is of types ({}), that of the SSTable ({})",
             key_text(&own),
-            key_text(header)
-        )))
+            key_text(&theirs)
+        ));
+        // So are the files of static compact tables; of their regular columns, none is visible.
+        let may_be_hidden = self.clustering.is_empty()
+            && matches!(&*header.clustering, [(_, false)])
+            && header
+                .regulars
+                .iter()
+                .all(|c| self.column(&c.name).is_none());
+        Err(match key && may_be_hidden {
+            true => error.advise(
+                "if the table was created WITH COMPACT STORAGE, its CREATE TABLE has to say so; \
+                 else give the table its clustering column",
+            ),
+            false => error.advise(SCHEMA_ADVICE),
+        })
     }
 
     fn map_columns(
@@ -97,7 +133,8 @@ impl TableSchema {
         kind: ColumnKind,
         own: &[Column],
     ) -> Result<Vec<MappedColumn>> {
-        let own: HashMap<&str, usize> = (0..).zip(own).map(|(n, c)| (&*c.name, n)).collect();
+        let own = (0..).zip(own).map(|(n, c)| (self.stored_name(&c.name), n));
+        let own: HashMap<Arc<str>, usize> = own.collect();
         let of_kind = match kind {
             ColumnKind::Static => &self.statics,
             _ => &self.regulars,
@@ -105,7 +142,7 @@ impl TableSchema {
         let dropped = self.dropped.iter().map(|d| (&*d.column.name, d));
         let dropped: HashMap<&str, _> = dropped.collect();
         let map = |column: &Column| {
-            let index = own.get(&*column.name).copied();
+            let index = own.get(&column.name).copied();
             let dropped = dropped.get(&*column.name).copied();
             let ignored = MappedColumn {
                 column: None,

@@ -2,6 +2,7 @@
 //!
 //! Authority: `o.a.c.schema.{TableMetadata,TableMetadata.CompactTableMetadata}`, `o.a.c.db.Columns`.
 
+use super::header::column_name;
 use super::{Column, TableSchema};
 use crate::cql::quote_name;
 use crate::types::CqlType;
@@ -38,6 +39,14 @@ impl TableSchema {
     /// `keyspace.table`, each in quotes where CQL needs them.
     pub fn full_name(&self) -> String {
         format!("{}.{}", quote_name(&self.keyspace), quote_name(&self.name))
+    }
+
+    /// The name that headers have for a column of this name.
+    pub(crate) fn stored_name(&self, name: &str) -> Arc<str> {
+        match self.stored_names.get(name) {
+            Some(stored) => stored.clone(),
+            None => column_name(name.as_bytes()),
+        }
     }
 
     /// All columns, hidden ones too: partition key, clustering, statics, regulars, the latter two in storage order.
@@ -126,12 +135,7 @@ impl TableSchema {
 
     /// Puts `columns` into storage order: simple before multi-cell ones, each by [`compare_column_names`].
     pub(super) fn into_storage_order(columns: &mut [Column]) {
-        columns.sort_by(|a, b| {
-            let is_complex = |c: &Column| c.ty.is_multi_cell();
-            is_complex(a)
-                .cmp(&is_complex(b))
-                .then_with(|| compare_column_names(&a.name, &b.name))
-        });
+        columns.sort_by(|a, b| storage_order((a, a.name.as_bytes()), (b, b.name.as_bytes())));
     }
 }
 
@@ -152,6 +156,12 @@ pub fn compare_column_names(a: &str, b: &str) -> Ordering {
 pub(crate) fn compare_raw_column_names(a: &[u8], b: &[u8]) -> Ordering {
     let first = |name: &[u8]| name.first().copied().unwrap_or(0) as i8;
     first(a).cmp(&first(b)).then_with(|| a.cmp(b))
+}
+
+/// The order in which columns with these bytes for names are stored.
+pub(super) fn storage_order(a: (&Column, &[u8]), b: (&Column, &[u8])) -> Ordering {
+    let by_kind = a.0.ty.is_multi_cell().cmp(&b.0.ty.is_multi_cell());
+    by_kind.then_with(|| compare_raw_column_names(a.1, b.1))
 }
 
 fn refs(kind: ColumnKind, columns: &[Column]) -> impl Iterator<Item = ColumnRef<'_>> {

@@ -8,7 +8,8 @@ use super::{
     ClusteringColumn, Column, DroppedColumn, TableKind, TableOptions, TableSchema, UntypedView,
 };
 use crate::error::{Error, Result};
-use crate::types::CqlType;
+use crate::types::{CqlType, hex};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub struct HeaderTypes {
 
 impl HeaderTypes {
     /// Parses the names of the classes that a header holds. A column name that is not UTF-8, which only Thrift could
-    /// make, becomes `0x` and hexadecimal digits.
+    /// make, becomes `0x` and hexadecimal digits; and so does one that looks like such digits.
     ///
     /// Errors: `Corrupt`, naming the column.
     pub fn parse(
@@ -60,14 +61,35 @@ impl HeaderTypes {
     }
 }
 
-fn column_name(bytes: &[u8]) -> Arc<str> {
+/// The text of a column's name in a header: itself, or `0x` and hexadecimal digits if it is not UTF-8 or a text that would
+/// be taken for such digits.
+pub(super) fn column_name(bytes: &[u8]) -> Arc<str> {
     match std::str::from_utf8(bytes) {
-        Ok(name) => name.into(),
-        Err(_) => {
-            let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-            format!("0x{digits}").into()
+        Ok(name) if digits_of_name(name).is_none() => name.into(),
+        _ => {
+            let mut digits = b"0x".to_vec();
+            hex::encode(bytes, &mut digits);
+            String::from_utf8_lossy(&digits).into()
         }
     }
+}
+
+/// The bytes of a column's name in a header, of which this is the text.
+pub(crate) fn raw_column_name(name: &str) -> Cow<'_, [u8]> {
+    match digits_of_name(name) {
+        Some(bytes) => Cow::Owned(bytes),
+        None => Cow::Borrowed(name.as_bytes()),
+    }
+}
+
+/// The bytes whose digits a name is.
+fn digits_of_name(name: &str) -> Option<Vec<u8>> {
+    let bytes = hex::decode(name.strip_prefix("0x")?)?;
+    let is_name = match std::str::from_utf8(&bytes) {
+        Ok(text) => digits_of_name(text).is_some(),
+        Err(_) => true,
+    };
+    is_name.then_some(bytes)
 }
 
 /// Names of the key columns, which no header holds.
@@ -184,6 +206,7 @@ impl TableSchema {
             is_dense,
             is_compact: is_dense,
             strict_liveness: false,
+            stored_names: BTreeMap::new(),
             options: TableOptions::default(),
         })
     }

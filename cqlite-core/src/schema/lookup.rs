@@ -62,7 +62,7 @@ pub fn find_schema(
         .is_some_and(|name| name.keyspace == SYSTEM_SCHEMA);
     if !is_system
         && let Some(name) = wanted.name
-        && let Some(system) = system_schema(&directory.directory, name)
+        && let Some(system) = find_system_schema(directory)
     {
         let schema = match Schema::load(&system, now) {
             Ok(schema) => schema,
@@ -70,8 +70,24 @@ pub fn find_schema(
             Err(e) if e.kind() == ErrorKind::NotFound => Schema::default(),
             Err(e) => return Err(e),
         };
-        if let Some(table) = wanted.named(&schema)? {
-            return Ok(found(table, &schema, Some(system)));
+        let is_other =
+            |table: &TableSchema| matches!((table.id, name.id), (Some(a), Some(b)) if a != b);
+        match schema.table(&name.keyspace, &name.table) {
+            // These files are of a table that was dropped, or were copied here; how it looked is known of the new one only.
+            Some(table) if is_other(table) => {
+                if let Some(table) = wanted.as_older(table) {
+                    return Ok(FoundSchema {
+                        table,
+                        indexes: Vec::new(),
+                        source: Some(system),
+                    });
+                }
+            }
+            _ => {
+                if let Some(table) = wanted.named(&schema)? {
+                    return Ok(found(table, &schema, Some(system)));
+                }
+            }
         }
     }
     let (keyspace, table) = match wanted.name {
@@ -104,9 +120,10 @@ fn headers(sstables: &[Arc<SSTable>]) -> Result<Vec<HeaderTypes>> {
     types.collect()
 }
 
-/// The directory `system_schema` of the data directory that a table's directory lies in.
-fn system_schema(directory: &Path, name: &TableName) -> Option<PathBuf> {
-    let absolute = std::path::absolute(directory).ok()?;
+/// The directory `system_schema` of the data directory that a table's directory lies in, if there is one.
+pub fn find_system_schema(directory: &TableDirectory) -> Option<PathBuf> {
+    let name = directory.name.as_ref()?;
+    let absolute = std::path::absolute(&directory.directory).ok()?;
     let is_keyspace = |path: &&Path| path.file_name().is_some_and(|n| *n == *name.keyspace);
     let keyspaces = absolute.ancestors().filter(is_keyspace);
     let mut systems = keyspaces.filter_map(|k| Some(k.parent()?.join(SYSTEM_SCHEMA)));
@@ -137,6 +154,18 @@ impl Wanted<'_> {
         let schema = parse_schema(&text, keyspace).map_err(|e| e.in_file(file))?;
         let table = self.in_schema(&schema).map_err(|e| e.in_file(file))?;
         Ok(found(table, &schema, Some(file.to_owned())))
+    }
+
+    /// The table that was dropped before `table` of the same name was created, if that has the same columns.
+    fn as_older(&self, table: &TableSchema) -> Option<TableSchema> {
+        let older = TableSchema {
+            id: self.name.and_then(|name| name.id),
+            dropped: Vec::new(),
+            ..table.clone()
+        };
+        let mut headers = self.headers.iter();
+        let fits = headers.all(|header| older.map_header(header).is_ok());
+        (fits && !self.headers.is_empty()).then_some(older)
     }
 
     /// The table in a schema that was made for it.

@@ -19,12 +19,14 @@ pub(crate) use columns::compare_raw_column_names;
 pub use columns::{ColumnKind, ColumnRef, compare_column_names};
 pub use ddl::parse_schema;
 pub use describe::describe;
+pub(crate) use header::raw_column_name;
 pub use header::{HeaderTypes, KeyNames};
-pub use lookup::{FoundSchema, find_schema};
+pub use lookup::{FoundSchema, find_schema, find_system_schema};
 
 use crate::cql::quote_name;
 use crate::error::{Error, Result};
 use crate::types::{CqlType, UserType};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A column of any kind: its name (without quotes) and type.
@@ -118,6 +120,9 @@ pub struct TableSchema {
     pub statics: Vec<Column>,
     /// Regular columns, in storage order.
     pub regulars: Vec<Column>,
+    /// The names that headers have for columns, where they are not those of CQL: those of Thrift may be of any type, and
+    /// CQL has the text of their values for them. As [`HeaderTypes`] has them.
+    pub stored_names: BTreeMap<Arc<str>, Arc<str>>,
     /// Columns dropped, at most one entry a name (the newest drop).
     pub dropped: Vec<DroppedColumn>,
     /// Compact storage: a dense table (`is_dense` flag), whose only regular column has no liveness of its own.

@@ -96,6 +96,7 @@ fn create_table_in_every_form() {
         is_dense: false,
         is_compact: false,
         strict_liveness: false,
+        stored_names: BTreeMap::new(),
         options: TableOptions {
             gc_grace_seconds: 10,
             default_time_to_live: 20,
@@ -1072,6 +1073,38 @@ fn headers_are_mapped_or_refused() {
 }
 
 #[test]
+fn hidden_clustering_columns_are_not_asked_for() {
+    let text = || vec![(CqlType::Text, false)];
+    let int = |name: &str| column(name, CqlType::Int);
+    let compact = "CREATE TABLE t (k int PRIMARY KEY, a int) WITH COMPACT STORAGE";
+    let plain = "CREATE TABLE t (k int PRIMARY KEY, a int)";
+    let refused =
+        |schema: &str, key: CqlType, clustering, statics: &[Column], regulars: &[Column]| {
+            let header = HeaderTypes {
+                key,
+                clustering,
+                statics: statics.to_vec(),
+                regulars: regulars.to_vec(),
+            };
+            table(schema).map_header(&header).unwrap_err().to_string()
+        };
+    let a = [int("a")];
+    assert_eq!(
+        refused(compact, CqlType::Int, vec![], &[], &a),
+        "wrong schema of ks.t: the SSTable is of a table without compact storage (leave COMPACT STORAGE out of the table's options)"
+    );
+    assert_eq!(
+        refused(compact, CqlType::Text, text(), &a, &[]),
+        "wrong schema of ks.t: its primary key is of types (int), that of the SSTable (text) (give the schema of the time when the SSTable was written, or a later one)"
+    );
+    assert_eq!(
+        refused(plain, CqlType::Int, text(), &a, &[]),
+        "wrong schema of ks.t: its primary key is of types (int), that of the SSTable (int, text) (if the table was created WITH COMPACT STORAGE, its CREATE TABLE has to say so; else give the table its clustering column)"
+    );
+    assert!(refused(plain, CqlType::Int, text(), &[], &a).ends_with("or a later one)"));
+}
+
+#[test]
 fn user_types_that_3_0_froze_without_saying_so() {
     let t = table(
         "CREATE TYPE u (a int);
@@ -1457,6 +1490,142 @@ fn system_tables_make_schemas() {
         s.find(None, "no_columns").unwrap_err().message(),
         "the system_schema tables do not say the schema of ks.no_columns: it has no partition key"
     );
+}
+
+/// What a query says of a table of which each statement is written to an SSTable of its own.
+fn written_and_read(table: &TableSchema, statements: &[&str], select: &str) -> Vec<String> {
+    use crate::mutation::{Modifier, TimeUuids, WriteTime};
+    use crate::sstable::builder::{BuilderOptions, UnsortedBuilder};
+    use crate::sstable::{Format, Version};
+    let directory = tempfile::tempdir().unwrap();
+    let header = Arc::new(crate::model::StreamHeader::of_table(table));
+    let mut modifier = Modifier::new(Arc::new(table.clone()), TimeUuids::new(0, 0)).unwrap();
+    for (timestamp, statement) in (1..).zip(statements) {
+        let version = Version::parse("oa", &Format::Big.to_string()).unwrap();
+        let options = BuilderOptions::new(version, Default::default());
+        let mut sink = UnsortedBuilder::create(directory.path(), header.clone(), options).unwrap();
+        let when = WriteTime {
+            timestamp,
+            ttl: 0,
+            now: 0,
+        };
+        let statement = crate::cql::parse_statement(statement).unwrap();
+        modifier.execute(&statement, &when, &mut sink).unwrap();
+        sink.finish().unwrap();
+    }
+    let found = crate::sstable::directory::resolve(directory.path()).unwrap();
+    let open = |d: &crate::sstable::Descriptor| {
+        SSTable::open_descriptor(d.clone(), &OpenOptions::default()).unwrap()
+    };
+    let sstables: Vec<_> = found[0].readable().unwrap().iter().map(open).collect();
+    assert_eq!(sstables.len(), statements.len());
+    let reader = crate::read::TableReader::open(table.clone(), sstables).unwrap();
+    let select = crate::cql::parse_select(select).unwrap();
+    let options = crate::query::PlanOptions {
+        indexes: &[],
+        now: 0,
+    };
+    let plan = crate::query::Plan::new(&select, table, reader.partitioner(), &options).unwrap();
+    let mut rows = plan.execute(&reader);
+    let mut read = Vec::new();
+    while rows.advance().unwrap() {
+        let mut json = Vec::new();
+        rows.row().write_json(&mut json).unwrap();
+        read.push(String::from_utf8(json).unwrap());
+    }
+    read
+}
+
+#[test]
+fn names_of_headers_are_told_apart() {
+    let digits_of_text = "0x30786666";
+    for (bytes, name) in [
+        (&b"a"[..], "a"),
+        (b"", ""),
+        (b"\xff", "0xff"),
+        (b"0xff", digits_of_text),
+        (digits_of_text.as_bytes(), "0x30783330373836363636"),
+        (b"0x61", "0x61"),
+        (b"0xf", "0xf"),
+        (b"\0\x01", "\0\x01"),
+    ] {
+        assert_eq!(&*header::column_name(bytes), name);
+        assert_eq!(*raw_column_name(name), *bytes, "{name}");
+    }
+    let int = "org.apache.cassandra.db.marshal.Int32Type";
+    let t = table("CREATE TABLE t (k int PRIMARY KEY, \"0xff\" int)");
+    let stored = [(b"0xff".to_vec(), int.to_owned())];
+    let header = HeaderTypes::parse(int, &[], &[], &stored).unwrap();
+    let mapping = t.map_header(&header).unwrap();
+    assert_eq!(mapping.regulars[0].column, Some(0));
+}
+
+#[test]
+fn names_of_columns_that_are_no_text() {
+    let named = |name: &str, bytes: &[u8], kind: &str, ty: &str| {
+        let mut column = system_column("t", name, kind, -1, ty);
+        column.insert("column_name_bytes", bytes.to_vec());
+        column
+    };
+    let rows = SystemTables {
+        tables: vec![system_table("t", &[])],
+        columns: vec![
+            named("key", b"key", "partition_key", "blob"),
+            named("column1", b"column1", "clustering", "int"),
+            named("value", b"value", "regular", "blob"),
+            named("-1", &[0xff; 4], "static", "text"),
+            named("10", &[0, 0, 0, 10], "static", "int"),
+            named("9", &[0, 0, 0, 9], "static", "int"),
+        ],
+        ..SystemTables::default()
+    };
+    let s = Schema::from_system_tables(&rows).unwrap();
+    let t = s.table("ks", "t").unwrap();
+    assert!(t.is_static_compact());
+    // By bytes, of which the first is signed.
+    assert_eq!(shown(t), ["key", "-1", "9", "10"]);
+    let int = "org.apache.cassandra.db.marshal.Int32Type".to_owned();
+    let text = "org.apache.cassandra.db.marshal.UTF8Type".to_owned();
+    let header = HeaderTypes::parse(
+        "org.apache.cassandra.db.marshal.BytesType",
+        std::slice::from_ref(&int),
+        &[(vec![0xff; 4], text), (vec![0, 0, 0, 10], int.clone())],
+        &[],
+    )
+    .unwrap();
+    let read = written_and_read(
+        t,
+        &[
+            "INSERT INTO t (key, \"-1\", \"9\", \"10\") VALUES (0x01, 'minus', 90, 100)",
+            "UPDATE t SET \"10\" = 101 WHERE key = 0x01",
+        ],
+        "SELECT JSON * FROM t",
+    );
+    assert_eq!(
+        read,
+        ["{\"key\": \"0x01\", \"-1\": \"minus\", \"9\": 90, \"10\": 101}"]
+    );
+    let mapping = t.map_header(&header).unwrap();
+    let columns: Vec<_> = mapping.statics.iter().map(|c| c.column).collect();
+    assert_eq!(columns, [Some(0), Some(2)]);
+    let stream = crate::model::StreamHeader::of_table(t);
+    assert_eq!(
+        names(&stream.statics),
+        ["0xffffffff", "\0\0\0\t", "\0\0\0\n"]
+    );
+    let stored = crate::sstable::component::statistics::SerializationHeader::of_stream(
+        &stream,
+        crate::sstable::component::statistics::EncodingStats::NONE,
+    );
+    let stored: Vec<&[u8]> = stored.statics.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(stored, [&[0xff; 4], &[0, 0, 0, 9], &[0, 0, 0, 10]]);
+    let text_name = HeaderTypes::parse(
+        "org.apache.cassandra.db.marshal.BytesType",
+        std::slice::from_ref(&int),
+        &[(b"9".to_vec(), int.clone())],
+        &[],
+    );
+    assert!(t.map_header(&text_name.unwrap()).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bytes as hexadecimal digits. Authority: `o.a.c.utils.Hex`.
 
 /// The bytes that the digits of `text`, of any case, stand for; `None` for an odd count or anything else in it.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;
@@ -13,7 +13,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Appends the bytes as lower-case digits.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.reserve(2 * bytes.len());
     for b in bytes {

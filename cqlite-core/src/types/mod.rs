@@ -9,7 +9,7 @@ mod decimal;
 mod float;
 mod from_json;
 mod from_text;
-mod hex;
+pub(crate) mod hex;
 mod inet;
 mod json;
 mod literal;

@@ -296,19 +296,19 @@ impl Builder {
             ..Schema::default()
         };
         let mut broken = self.broken;
-        for (key, raw) in self.tables {
+        let mut tables = self.tables;
+        tables.retain(|key, _| !broken.contains_key(key));
+        for (key, raw) in tables {
             let at = raw.at;
-            if !broken.contains_key(&key) {
-                match raw.build(&key, &types) {
-                    Ok(table) => schema.tables.push(table),
-                    Err(error) => _ = broken.insert(key, (at, placed(text, at, error))),
-                }
+            match raw.build(&key, &types) {
+                Ok(table) => schema.tables.push(table),
+                Err(error) => _ = broken.insert(key, (at, placed(text, at, error))),
             }
         }
-        for (key, (at, view)) in self.views {
-            if !broken.contains_key(&key)
-                && let Err(error) = build_view(&mut schema, &key, view, &broken)
-            {
+        let mut views = self.views;
+        views.retain(|key, _| !broken.contains_key(key));
+        for (key, (at, view)) in views {
+            if let Err(error) = build_view(&mut schema, &key, view, &broken) {
                 broken.insert(key, (at, placed(text, at, error)));
             }
         }

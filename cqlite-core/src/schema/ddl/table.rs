@@ -221,6 +221,7 @@ impl RawTable {
             is_dense: is_compact && !clustering.is_empty(),
             is_compact,
             strict_liveness: false,
+            stored_names: BTreeMap::new(),
             partition_key,
             clustering,
             statics,

@@ -93,6 +93,7 @@ pub(super) fn build_view(
         is_dense: false,
         is_compact: false,
         strict_liveness: false,
+        stored_names: BTreeMap::new(),
         options,
     };
     table.strict_liveness = table.has_key_beyond(base);

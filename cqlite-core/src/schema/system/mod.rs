@@ -7,7 +7,8 @@ mod stored;
 
 pub use stored::StoredRow;
 
-use super::header::KeyNames;
+use super::columns::storage_order;
+use super::header::{KeyNames, column_name};
 use super::user_types::{self, RawType, TypeKey, UserTypes};
 use super::{ClusteringColumn, Column, DroppedColumn, IndexSchema, Schema, TableKind, TableSchema};
 use crate::error::{Error, Result};
@@ -208,6 +209,9 @@ fn make_table<R: SystemRow>(
     for row in columns {
         let fields = Fields::new("columns", *row);
         let column = column(&fields)?;
+        // The bytes of the name, of which `column_name` is the text.
+        let stored = fields.row.get("column_name_bytes");
+        let stored = stored.map_or_else(|| column.name.as_bytes().to_vec(), <[u8]>::to_vec);
         let position = fields.int("position")?.unwrap_or(0);
         match &*fields.text("kind")? {
             "partition_key" => partition_key.push((position, column)),
@@ -224,8 +228,8 @@ fn make_table<R: SystemRow>(
                     },
                 ));
             }
-            "static" => statics.push(column),
-            "regular" => regulars.push(column),
+            "static" => statics.push((column, stored)),
+            "regular" => regulars.push((column, stored)),
             other => {
                 return Err(broken(&format!(
                     "column `{}` is of kind `{other}`",
@@ -239,8 +243,17 @@ fn make_table<R: SystemRow>(
     }
     partition_key.sort_by_key(|(position, _)| *position);
     clustering.sort_by_key(|(position, _)| *position);
-    TableSchema::into_storage_order(&mut statics);
-    TableSchema::into_storage_order(&mut regulars);
+    let mut stored_names = BTreeMap::new();
+    let mut into_storage_order = |mut columns: Vec<(Column, Vec<u8>)>| -> Vec<Column> {
+        columns.sort_by(|a, b| storage_order((&a.0, &a.1), (&b.0, &b.1)));
+        let names = columns
+            .iter()
+            .map(|(c, stored)| (c.name.clone(), column_name(stored)));
+        stored_names.extend(names.filter(|(name, stored)| name != stored));
+        columns.into_iter().map(|(column, _)| column).collect()
+    };
+    let statics = into_storage_order(statics);
+    let regulars = into_storage_order(regulars);
     let mut gone = Vec::with_capacity(dropped.len());
     for row in dropped {
         let fields = Fields::new("dropped_columns", *row);
@@ -270,6 +283,7 @@ fn make_table<R: SystemRow>(
         clustering: clustering.into_iter().map(|(_, c)| c).collect(),
         statics,
         regulars,
+        stored_names,
         dropped: gone,
         is_dense: is("dense"),
         is_compact: is("dense") || is("super") || !is("compound"),

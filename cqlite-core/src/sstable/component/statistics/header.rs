@@ -5,7 +5,7 @@
 use super::{DELETION_TIME_EPOCH, SerializationHeader, Stats, TIMESTAMP_EPOCH};
 use crate::Result;
 use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef, StreamHeader};
-use crate::schema::{Column, compare_raw_column_names};
+use crate::schema::{Column, compare_raw_column_names, raw_column_name};
 use crate::types::CqlType;
 use std::collections::BTreeMap;
 
@@ -161,7 +161,7 @@ impl SerializationHeader {
         let columns = |columns: &[Column]| {
             let mut columns: Vec<_> = columns
                 .iter()
-                .map(|c| (c.name.as_bytes().to_vec(), &c.ty))
+                .map(|c| (raw_column_name(&c.name).into_owned(), &c.ty))
                 .collect();
             columns.sort_by(|a, b| {
                 let by_kind = a.1.is_multi_cell().cmp(&b.1.is_multi_cell());
