@@ -247,7 +247,8 @@ pub struct VerifyArgs {
 const LS_EXAMPLES: &str = "\
 Size is that of all files of an SSTable, data that of its rows uncompressed.
 Oldest and newest are the days of write timestamps. In a pipe each SSTable is a
-JSON object on a line.
+JSON object on a line. Directories of a table that was dropped and created again
+are marked where the system_schema beside them tells the live one.
 
 Examples:
   cqlite ls data/

@@ -4,7 +4,7 @@
 //! CompressionInfo.db, and lengths of files.
 
 use crate::args::{LsArgs, LsFormat};
-use crate::cmd::{now, tables_with_indexes};
+use crate::cmd::{dropped, now, tables_with_indexes};
 use crate::failure::Failure;
 use crate::output::Out;
 use cqlite_core::io::Mapped;
@@ -38,7 +38,8 @@ pub fn run(args: &LsArgs) -> Result<(), Failure> {
         });
     let mut out = Out::stdout()?;
     let mut status = None;
-    for (i, table) in tables.iter().enumerate() {
+    let dropped = dropped(&tables, now);
+    for (i, (table, is_dropped)) in tables.iter().zip(dropped).enumerate() {
         let sizes = sizes(&table.directory)?;
         let mut listed = Vec::with_capacity(table.sstables.len());
         for descriptor in &table.sstables {
@@ -55,11 +56,11 @@ pub fn run(args: &LsArgs) -> Result<(), Failure> {
                 if i > 0 {
                     out.text.push(b'\n');
                 }
-                print_table(table, &listed, &mut out.text);
+                print_table(table, is_dropped, &listed, &mut out.text);
             }
             LsFormat::Jsonl => {
                 for entry in &listed {
-                    print_json(table, entry, &mut out.text);
+                    print_json(table, is_dropped, entry, &mut out.text);
                 }
             }
         }
@@ -189,7 +190,7 @@ impl Entry {
 
 /// One object on a line. All keys are always there and in this order; what is not known is null. Sizes are in bytes,
 /// timestamps as stored (microseconds by convention), `repaired_at` in milliseconds since 1970.
-fn print_json(table: &TableDirectory, entry: &Entry, out: &mut Vec<u8>) {
+fn print_json(table: &TableDirectory, is_dropped: bool, entry: &Entry, out: &mut Vec<u8>) {
     let descriptor = &entry.descriptor;
     let stats = entry.stats.as_ref();
     let name = table.name.as_ref();
@@ -200,6 +201,7 @@ fn print_json(table: &TableDirectory, entry: &Entry, out: &mut Vec<u8>) {
     let object = json!({
         "keyspace": name.map(|n| &n.keyspace),
         "table": name.map(|n| &n.table),
+        "is_dropped": is_dropped,
         "sstable": directory.join(descriptor.base_name()),
         "version": version.to_string(),
         "format": version.format().to_string(),
@@ -223,16 +225,19 @@ fn print_json(table: &TableDirectory, entry: &Entry, out: &mut Vec<u8>) {
 }
 
 /// A heading for the table, and a line for each SSTable; two where its name is long.
-fn print_table(table: &TableDirectory, entries: &[Entry], out: &mut Vec<u8>) {
+fn print_table(table: &TableDirectory, is_dropped: bool, entries: &[Entry], out: &mut Vec<u8>) {
     let mut line = |text: &str| {
         out.extend_from_slice(text.trim_end().as_bytes());
         out.push(b'\n');
     };
     let directory = table.directory.display().to_string();
-    let name = match &table.name {
+    let mut name = match &table.name {
         Some(name) => format!("{}.{}", name.keyspace, name.table),
         None => directory.clone(),
     };
+    if is_dropped {
+        name += " (dropped)";
+    }
     let size = entries.iter().map(|e| e.sizes.all).sum::<u64>();
     let heading = match entries.len() {
         0 => format!("{name}: no SSTable"),

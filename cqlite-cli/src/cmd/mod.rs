@@ -18,9 +18,10 @@ mod verify;
 
 use crate::args::{TableArgs, Verb};
 use crate::failure::{Failure, tell};
-use cqlite_core::schema::{FoundSchema, find_schema};
+use cqlite_core::schema::{FoundSchema, Schema, find_schema, find_system_schema};
 use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
 use cqlite_core::{Error, ErrorKind, Result};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -81,6 +82,35 @@ fn tables_with_indexes(path: &Path) -> Result<Vec<TableDirectory>> {
         found.extend(indexes);
     }
     Ok(found)
+}
+
+/// Which of these tables were dropped: those of which another directory is the one that the `system_schema` beside it
+/// names by its id. Where nothing tells it, none is.
+fn dropped(tables: &[TableDirectory], now: i64) -> Vec<bool> {
+    let name = |table: &TableDirectory| {
+        let name = table.name.as_ref()?;
+        // The tables of indexes are dropped with their own.
+        let table = name.table.split('.').next()?;
+        Some((name.keyspace.clone(), table.to_owned(), name.id?))
+    };
+    let mut ids: BTreeMap<(String, String), BTreeSet<[u8; 16]>> = BTreeMap::new();
+    for (keyspace, table, id) in tables.iter().filter_map(name) {
+        ids.entry((keyspace, table)).or_default().insert(id);
+    }
+    let mut schemas: BTreeMap<PathBuf, Option<Schema>> = BTreeMap::new();
+    let is_dropped = |table: &TableDirectory| {
+        let (keyspace, name, id) = name(table)?;
+        if ids.get(&(keyspace.clone(), name.clone()))?.len() == 1 {
+            return None;
+        }
+        let system = find_system_schema(table)?;
+        let load = || Schema::load(&system, now).ok();
+        let schema = schemas.entry(system.clone()).or_insert_with(load);
+        let live = schema.as_ref()?.table(&keyspace, &name)?.id?;
+        Some(live != id)
+    };
+    let is_dropped = tables.iter().map(is_dropped);
+    is_dropped.map(Option::unwrap_or_default).collect()
 }
 
 /// Opens an SSTable, and says which optional components are missing.

@@ -1,7 +1,7 @@
 //! `query`: one `SELECT` over all SSTables of a table, merged.
 
 use crate::args::{Format, QueryArgs};
-use crate::cmd::{now, open};
+use crate::cmd::{dropped, now, open};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use crate::output::csv::Csv;
@@ -172,7 +172,7 @@ fn open_table(
     let mut found = directory::resolve(path)?;
     let table = match found.len() {
         1 => found.remove(0),
-        _ => choose(found, from).map_err(|e| e.in_file(path))?,
+        _ => choose(found, from, now).map_err(|e| e.in_file(path))?,
     };
     let descriptors = table.readable()?;
     if descriptors.is_empty() {
@@ -204,7 +204,7 @@ fn open_table(
 }
 
 /// The one of several tables that `FROM` names.
-fn choose(found: Vec<TableDirectory>, from: &QualifiedName) -> Result<TableDirectory> {
+fn choose(found: Vec<TableDirectory>, from: &QualifiedName, now: i64) -> Result<TableDirectory> {
     let fits = |table: &TableDirectory| {
         table.name.as_ref().is_some_and(|name| {
             name.table == from.name && from.keyspace.as_ref().is_none_or(|ks| *ks == name.keyspace)
@@ -212,6 +212,10 @@ fn choose(found: Vec<TableDirectory>, from: &QualifiedName) -> Result<TableDirec
     };
     let (mut fitting, others): (Vec<_>, Vec<_>) = found.into_iter().partition(fits);
     // A table that was dropped and made again leaves an empty directory, or one of older files.
+    if fitting.len() > 1 {
+        let mut dropped = dropped(&fitting, now).into_iter();
+        fitting.retain(|_| !dropped.next().unwrap_or_default());
+    }
     if fitting.len() > 1 {
         let with_data = fitting.iter().filter(|t| !t.sstables.is_empty()).count();
         if with_data == 1 {

@@ -240,3 +240,57 @@ fn a_limit_and_a_closed_pipe_end_the_reading() {
     let limited = query("oa/many_partitions", &format!("{cql} LIMIT 1"), &[]);
     assert_eq!((limited.status, limited.out), (0, first));
 }
+
+#[test]
+fn a_table_that_was_created_again_is_the_live_one() {
+    let data = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| copy_files(&golden().join(from), &data.path().join(to));
+    let orders = table("shop", "orders");
+    for directory in support::children(&golden().join("oa/data/system_schema")) {
+        let name = format!("system_schema/{}", support::name(&directory));
+        copy(&format!("oa/data/{name}"), &name);
+    }
+    let live = format!("shop/{}", orders.rsplit('/').next().unwrap());
+    copy(&orders, &live);
+    let same = format!("shop/orders-{:032x}", 1);
+    copy(&orders, &same);
+    let other = format!("shop/orders-{:032x}", 2);
+    copy(&table("shop", "customers"), &other);
+    let path = |of: &str| data.path().join(of).to_str().unwrap().to_owned();
+    let select = "SELECT customer, item, price FROM shop.orders";
+
+    let rows = query(&orders, select, &[]);
+    assert_eq!(query(&path(""), select, &[]), rows);
+    assert_eq!(query(&path("shop"), select, &[]), rows);
+    // A dropped one by its path, with the columns of the live one if it has them, else its own.
+    assert_eq!(query(&path(&same), select, &[]), rows);
+    let own = query(&path(&other), "SELECT key, name FROM orders LIMIT 1", &[]);
+    assert_eq!((own.status, &*own.err), (0, ""));
+    assert!(own.out.contains("\"name\""), "{}", own.out);
+
+    let listed = run(&["ls", "--format", "table", &path("")]).out;
+    let headings: Vec<&str> = listed
+        .lines()
+        .filter(|l| l.contains("shop.orders"))
+        .collect();
+    assert_eq!(headings.len(), 3, "{listed}");
+    assert_eq!(
+        headings.iter().filter(|l| l.contains("(dropped)")).count(),
+        2
+    );
+    let listed = run(&["ls", &path("")]).out;
+    for line in listed.lines() {
+        let object: Value = serde_json::from_str(line).unwrap();
+        let sstable = object["sstable"].as_str().unwrap();
+        let is_dropped = sstable.contains(&same) || sstable.contains(&other);
+        assert_eq!(object["is_dropped"], is_dropped, "{line}");
+    }
+
+    // A live one without data has no rows, whatever the others have.
+    for file in support::children(&data.path().join(&live)) {
+        fs::remove_file(file).unwrap();
+    }
+    let empty = query(&path(""), select, &[]);
+    assert_eq!((empty.status, &*empty.out), (0, ""));
+    assert!(empty.err.contains("no SSTable"), "{}", empty.err);
+}

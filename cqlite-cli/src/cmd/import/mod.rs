@@ -3,7 +3,7 @@
 mod csv;
 
 use crate::args::{ImportArgs, InputFormat};
-use crate::cmd::now;
+use crate::cmd::{counted, now};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use crate::progress::Progress;
@@ -77,9 +77,9 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     for written in sink.finish()? {
         let name = args.out.join(written.descriptor.base_name());
         let line = format!(
-            "{}: {} partitions, {} bytes\n",
+            "{}: {}, {} bytes\n",
             name.display(),
-            written.partitions,
+            counted(written.partitions, "partition"),
             written.uncompressed
         );
         out.text.extend_from_slice(line.as_bytes());
