@@ -21,6 +21,7 @@ pub mod partitioner;
 pub mod query;
 pub mod read;
 pub mod schema;
+pub mod scrub;
 pub mod sstable;
 pub mod types;
 

@@ -67,6 +67,9 @@ pub enum Verb {
     /// Split large SSTables into smaller ones
     #[command(after_help = SPLIT_EXAMPLES)]
     Split(SplitArgs),
+    /// Save all that can be read of damaged SSTables, and name the rest
+    #[command(after_help = SCRUB_EXAMPLES)]
+    Scrub(ScrubArgs),
     /// Set the level of SSTables to 0, in their Statistics.db
     LevelReset(LevelResetArgs),
     /// Mark SSTables as repaired or not, in their Statistics.db
@@ -354,6 +357,11 @@ pub fn parse() -> Verb {
             let command = SplitArgs::augment_args(Command::new("sstablesplit"))
                 .about("Split large SSTables into smaller ones");
             Verb::Split(parse_tool(command, args))
+        }
+        Some("sstablescrub") => {
+            let command = ScrubArgs::augment_args(Command::new("sstablescrub"))
+                .about("Save all that can be read of the SSTables of a table");
+            Verb::Scrub(parse_tool(command, args))
         }
         Some("sstablelevelreset") => {
             let command = LevelResetArgs::augment_args(Command::new("sstablelevelreset"))

@@ -221,6 +221,45 @@ pub struct SplitArgs {
     pub schema: Option<PathBuf>,
 }
 
+pub(super) const SCRUB_EXAMPLES: &str = "\
+What is out of order is put into an SSTable of its own. scrub-NAME.json beside
+the new SSTables, which is printed too, names what is lost by key and offset; its
+schema is told at the head of cqlite-cli/src/cmd/scrub/manifest.rs. The status is
+1 if anything was wrong.
+
+Examples:
+  cqlite scrub ks/table-5a1c3950... --out saved/
+  cqlite scrub oa-7-big-Data.db --out saved/ | jq .lost
+  cqlite scrub data/ --out saved/ > manifests.json";
+
+/// Options of `scrub`.
+#[derive(Args)]
+pub struct ScrubArgs {
+    #[command(flatten)]
+    pub of: TableArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Keep rows whose values are none of their type, too
+    #[arg(short, long)]
+    pub no_validate: bool,
+    /// Go on in tables of counters, which count less without what is lost
+    #[arg(short, long)]
+    pub skip_corrupted: bool,
+    /// Keep rows whose TTL overflowed before Cassandra 5: they expire in 2038
+    #[arg(short, long)]
+    pub reinsert_overflowed_ttl: bool,
+    /// A file with the statements that define the schema, which some SSTables
+    /// of 3.0 need
+    #[arg(long, value_name = "FILE.cql")]
+    pub schema: Option<PathBuf>,
+    /// Not needed
+    #[arg(short, long, hide = true)]
+    pub verbose: bool,
+    /// Not needed
+    #[arg(long, hide = true)]
+    pub debug: bool,
+}
+
 /// One or more tables.
 #[derive(Args)]
 pub struct TableArgs {

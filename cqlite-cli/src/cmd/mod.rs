@@ -13,6 +13,7 @@ mod progress;
 pub mod query;
 mod repaired_set;
 mod rewrite;
+mod scrub;
 mod split;
 mod verify;
 
@@ -42,6 +43,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Rewrite(args) => rewrite::run(&args),
         Verb::Compact(args) => compact::run(&args),
         Verb::Split(args) => split::run(&args),
+        Verb::Scrub(args) => scrub::run(&args),
         Verb::LevelReset(args) => levels::reset(&args),
         Verb::RepairedSet(args) => repaired_set::run(&args),
         Verb::Relevel(args) => levels::relevel(&args),

@@ -6,6 +6,7 @@ mod golden_metadata;
 mod import;
 mod ls;
 mod query;
+mod scrub;
 mod support;
 mod transcripts;
 mod verify;

@@ -5,8 +5,9 @@
 use super::{Watched, keys_of_each};
 use crate::Result;
 use crate::model::PartitionSource;
-use crate::sstable::component::compression_info::Compressor;
-use crate::sstable::component::statistics::SerializationHeader;
+use crate::partitioner::Partitioner;
+use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
+use crate::sstable::component::statistics::{SerializationHeader, Validation};
 use crate::sstable::index::PartitionIndex;
 use crate::sstable::{
     CompressionOptions, Descriptor, SSTable, SSTableWriter, Transaction, Version, WriteOptions,
@@ -49,8 +50,29 @@ pub struct Destination<'a> {
 impl Destination<'_> {
     /// What is written like `input`, as far as nothing else is asked for.
     pub(crate) fn options(&self, input: &SSTable) -> Result<WriteOptions> {
-        let of_input = input.data().compression();
-        let of_input = of_input.map(|info| CompressionOptions {
+        let min_index_interval = match input.partition_index()? {
+            Some(PartitionIndex::Big { primary, .. }) => {
+                primary.summary().map(|s| s.min_index_interval())
+            }
+            _ => None,
+        };
+        Ok(self.options_like(
+            input.data().compression(),
+            input.statistics().validation.as_ref(),
+            input.partitioner(),
+            min_index_interval,
+        ))
+    }
+
+    /// What is written like an SSTable of which these are parts, as far as nothing else is asked for.
+    pub(crate) fn options_like(
+        &self,
+        compression: Option<&CompressionInfo>,
+        validation: Option<&Validation>,
+        partitioner: &Partitioner,
+        min_index_interval: Option<u32>,
+    ) -> WriteOptions {
+        let of_input = compression.map(|info| CompressionOptions {
             compressor: info.compressor(),
             options: info.options().to_vec(),
             chunk_length: info.chunk_length(),
@@ -76,22 +98,15 @@ impl Destination<'_> {
             }
             compression.chunk_length = length;
         }
-        let validation = input.statistics().validation.as_ref();
-        let min_index_interval = match input.partition_index()? {
-            Some(PartitionIndex::Big { primary, .. }) => {
-                primary.summary().map(|s| s.min_index_interval())
-            }
-            _ => None,
-        };
         let default = WriteOptions::default();
-        Ok(WriteOptions {
-            partitioner: input.partitioner().clone(),
+        WriteOptions {
+            partitioner: partitioner.clone(),
             compression,
             bloom_filter_fp_chance: validation
                 .map_or(default.bloom_filter_fp_chance, |v| v.bloom_filter_fp_chance),
             min_index_interval: min_index_interval.unwrap_or(default.min_index_interval),
             ..default
-        })
+        }
     }
 
     /// Writes all partitions of `source`, which come of `inputs`.

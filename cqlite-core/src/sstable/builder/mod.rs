@@ -17,7 +17,7 @@ mod table;
 mod tests;
 
 use self::output::Outputs;
-use self::sort::Sorter;
+pub(crate) use self::sort::Sorter;
 use super::component::statistics::{EncodingStats, EncodingStatsCollector};
 use super::version::Version;
 use super::writer::{WriteOptions, Written};

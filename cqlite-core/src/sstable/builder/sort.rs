@@ -69,7 +69,7 @@ fn record_at(bytes: &[u8], offset: usize) -> Result<Record<'_>> {
 }
 
 /// Sorts records.
-pub(super) struct Sorter {
+pub(crate) struct Sorter {
     rules: Arc<MergeRules>,
     /// How numbers are made of the first clustering values.
     prefix: PrefixOf,

@@ -170,6 +170,17 @@ impl DataFile {
         Ok(Self::new(source, Chunks::Plain { crc, chunk_length }))
     }
 
+    /// Plain bytes, cut into the same chunks as those of `self`, without their checksums.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn plain_unchecked(&self) -> Result<Self> {
+        let source = Source::open(self.source.path())?;
+        let chunk_length = self.chunk_length();
+        let crc = None;
+        Ok(Self::new(source, Chunks::Plain { crc, chunk_length }))
+    }
+
     fn new(source: Source, layout: Chunks) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         DataFile {

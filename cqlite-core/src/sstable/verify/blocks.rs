@@ -13,11 +13,11 @@ use crate::types::write_comparable_clustering;
 use crate::{Error, Result};
 
 /// The clustering of a row or the bound of a marker.
-pub(super) type PrefixRef<'p> = (ClusteringRef<'p>, BoundKind);
+pub(crate) type PrefixRef<'p> = (ClusteringRef<'p>, BoundKind);
 
 /// A clustering or bound in memory of its own, which is used again.
 #[derive(Debug)]
-pub(super) struct Prefix {
+pub(crate) struct Prefix {
     kind: BoundKind,
     bytes: Vec<u8>,
     spans: Vec<Span>,
@@ -64,7 +64,7 @@ impl Prefix {
 
 /// Where in Data.db a fault of a row index shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'p> {
+pub(crate) struct Place<'p> {
     /// Raw partition key.
     pub key: &'p [u8],
     /// Offset of the entry in the index's file.
@@ -72,7 +72,7 @@ pub(super) struct Place<'p> {
 }
 
 /// A pass over the blocks of a partition.
-pub(super) struct BlockWalk<'a> {
+pub(crate) struct BlockWalk<'a> {
     source: Source<'a>,
     clusterings: &'a Clusterings,
     columns: &'a [ClusteringColumn],

@@ -319,7 +319,7 @@ impl<'a> DataStream<'a> {
 pub(super) const RESTORE: &str = "restore the file from a replica or a backup";
 
 /// Compares the whole file with its digest, where its chunks cannot be told.
-pub(super) fn check_digest(source: &Source, digest: u32, findings: &mut Findings<'_>) {
+pub(crate) fn check_digest(source: &Source, digest: u32, findings: &mut Findings<'_>) {
     let mut hasher = crc32fast::Hasher::new();
     if let Err(e) = hash_rest(source, 0, &mut hasher) {
         findings.note(DIGEST, not_compared(&e));

@@ -13,7 +13,7 @@ pub enum Finding {
 }
 
 /// Hands findings on and counts them.
-pub(super) struct Findings<'f> {
+pub(crate) struct Findings<'f> {
     descriptor: &'f Descriptor,
     tell: &'f mut dyn FnMut(Finding),
     faults: u64,

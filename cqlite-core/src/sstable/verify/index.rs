@@ -20,7 +20,7 @@ const SAMPLING_LEVEL_FULL: u32 = 128;
 
 /// A partition that the index names.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Where the entry or trie node lies in its file.
     pub at: u64,
     /// Raw key, where the index holds it.
@@ -34,7 +34,7 @@ pub(super) struct Entry<'a> {
 }
 
 /// A pass over the index. Checks what can be checked without Data.db.
-pub(super) struct IndexWalk<'a> {
+pub(crate) struct IndexWalk<'a> {
     source: Source<'a>,
     current: Option<Entry<'a>>,
     /// Count of entries so far.

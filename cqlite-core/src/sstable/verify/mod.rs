@@ -9,16 +9,16 @@
 //! ```
 //! Data.db and the index are read side by side, once, from start to end; nothing is kept of a partition but the last key.
 
-mod blocks;
-mod chunks;
+pub(crate) mod blocks;
+pub(crate) mod chunks;
 mod filter;
-mod findings;
-mod index;
-mod parts;
-mod rows;
+pub(crate) mod findings;
+pub(crate) mod index;
+pub(crate) mod parts;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
-mod totals;
+pub(crate) mod totals;
 mod walk;
 
 pub use findings::Finding;

@@ -26,7 +26,7 @@ const STATS: &str = "Statistics.db STATS";
 const COMPRESSION_INFO: &str = "CompressionInfo.db";
 
 /// What could be opened.
-pub(super) struct Parts {
+pub(crate) struct Parts {
     pub statistics: Option<Statistics>,
     pub types: Option<Types>,
     /// Data.db as a file.
@@ -41,14 +41,14 @@ pub(super) struct Parts {
 }
 
 /// What the serialization header says.
-pub(super) struct Types {
+pub(crate) struct Types {
     pub stream: Arc<StreamHeader>,
     pub partitioner: Partitioner,
     pub clusterings: Clusterings,
 }
 
 /// Opens all components. `None` if there are none.
-pub(super) fn open(descriptor: &Descriptor, findings: &mut Findings<'_>) -> Option<Parts> {
+pub(crate) fn open(descriptor: &Descriptor, findings: &mut Findings<'_>) -> Option<Parts> {
     let (components, listed) = match discover(descriptor) {
         Ok(discovered) => discovered,
         Err(e) => {

@@ -29,7 +29,7 @@ fn validate(ty: &CqlType, value: &[u8]) -> Result<()> {
 
 /// What the columns of an SSTable must hold.
 #[derive(Debug)]
-pub(super) struct RowChecks {
+pub(crate) struct RowChecks {
     statics: Vec<CqlType>,
     regulars: Vec<CqlType>,
     clustering: Vec<CqlType>,

@@ -18,7 +18,7 @@ const STATS: &str = "Statistics.db STATS";
 
 /// What was read so far.
 #[derive(Debug)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     pub partitions: u64,
     pub rows: u64,
     pub columns_set: u64,
@@ -277,7 +277,7 @@ impl Histogram {
 
 /// The range of clusterings that the statistics say is covered.
 #[derive(Debug)]
-pub(super) struct Covered {
+pub(crate) struct Covered {
     start: Bound,
     end: Bound,
     told: bool,

@@ -1,0 +1,568 @@
+//! Golden tables that are good, damaged at random, cut short, and without their index: what is saved is what there was, all
+//! of it that the damage does not cover, and verifies as good.
+
+use cqlite_core::compaction::{CompressionChange, Destination, needs_schema};
+use cqlite_core::model::{DeletionTime, PartitionSource, RowRef, Unfiltered};
+use cqlite_core::schema::{TableSchema, find_schema};
+use cqlite_core::scrub::{LossKind, ScrubEvent, ScrubOptions, Scrubbed, scrub};
+use cqlite_core::sstable::directory::resolve;
+use cqlite_core::sstable::verify::{Finding, VerifyOptions, verify};
+use cqlite_core::sstable::{
+    Component, Descriptor, Format, OpenOptions, SSTable, Transaction, Version,
+};
+use cqlite_core::{ErrorKind, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden")
+}
+
+fn data_files(directory: &Path, found: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            data_files(&path, found);
+        } else if path.to_str().is_some_and(|p| p.ends_with("-Data.db")) {
+            found.push(path);
+        }
+    }
+}
+
+/// Every golden SSTable that is live.
+fn all_golden() -> Vec<Descriptor> {
+    let mut files = Vec::new();
+    data_files(&golden(), &mut files);
+    let directories: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+    let mut found = Vec::new();
+    for directory in directories {
+        let tables = resolve(directory).unwrap();
+        found.extend(tables.into_iter().flat_map(|table| table.sstables));
+    }
+    assert!(found.len() > 1000, "golden SSTables are missing");
+    found
+}
+
+/// A copy of an SSTable.
+struct Copy {
+    _directory: TempDir,
+    descriptor: Descriptor,
+    schema: Option<TableSchema>,
+}
+
+impl Copy {
+    fn of(of: &Descriptor) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(&of.directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name.starts_with(&format!("{}-", of.base_name())) {
+                std::fs::copy(&path, directory.path().join(name)).unwrap();
+            }
+        }
+        let sstable = SSTable::open_descriptor(of.clone(), &OpenOptions::default()).unwrap();
+        let schema = needs_schema(&sstable).then(|| {
+            let table = &resolve(&of.directory).unwrap()[0];
+            let found = find_schema(table, &[sstable], None, (None, ""), 0);
+            found.unwrap().table
+        });
+        Copy {
+            descriptor: Descriptor {
+                directory: directory.path().to_owned(),
+                ..of.clone()
+            },
+            _directory: directory,
+            schema,
+        }
+    }
+
+    fn read(&self, component: &Component) -> Vec<u8> {
+        std::fs::read(self.descriptor.path(component)).unwrap()
+    }
+
+    fn write(&self, component: &Component, bytes: &[u8]) {
+        std::fs::write(self.descriptor.path(component), bytes).unwrap();
+    }
+
+    fn has(&self, component: &Component) -> bool {
+        self.descriptor.path(component).exists()
+    }
+
+    fn remove(&self, component: &Component) {
+        let _ = std::fs::remove_file(self.descriptor.path(component));
+    }
+
+    /// To the version that holds just what its own holds.
+    fn scrub(&self) -> Outcome {
+        match self.descriptor.version.to_string().as_str() {
+            "oa" => self.scrub_to("oa", "big"),
+            "da" => self.scrub_to("da", "bti"),
+            _ => self.scrub_to("nb", "big"),
+        }
+    }
+
+    fn scrub_to(&self, version: &str, format: &str) -> Outcome {
+        self.try_scrub(
+            version,
+            format,
+            &ScrubOptions {
+                skip_corrupted: true,
+                ..ScrubOptions::default()
+            },
+        )
+        .unwrap()
+    }
+
+    fn try_scrub(&self, version: &str, format: &str, options: &ScrubOptions) -> Result<Outcome> {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = Destination {
+            directory: directory.path(),
+            version: Version::parse(version, format).unwrap(),
+            compression: CompressionChange::Keep,
+            chunk_length: None,
+            max_sstable_size: None,
+            operation: "scrub",
+        };
+        let mut transaction =
+            Transaction::begin(directory.path(), destination.version, "scrub").unwrap();
+        let mut events = Vec::new();
+        let scrubbed = scrub(
+            &self.descriptor,
+            self.schema.as_ref(),
+            options,
+            &mut transaction,
+            &destination,
+            &mut |event| events.push(event),
+            &mut |_| Ok(()),
+        )?;
+        transaction.commit().unwrap();
+        Ok(Outcome {
+            _directory: directory,
+            scrubbed,
+            events,
+        })
+    }
+}
+
+struct Outcome {
+    _directory: TempDir,
+    scrubbed: Scrubbed,
+    events: Vec<ScrubEvent>,
+}
+
+/// A row as text, and where it lies.
+type Row = (String, Range<u64>);
+
+/// A partition's head and rows.
+#[derive(Debug, Default)]
+struct Partition {
+    head: Range<u64>,
+    deletion: Option<DeletionTime>,
+    rows: BTreeMap<String, Row>,
+    markers: Vec<String>,
+}
+
+fn text(row: RowRef<'_>) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?}",
+        row.liveness(),
+        row.deletion(),
+        row.complex_deletions(),
+        row.cells().collect::<Vec<_>>()
+    )
+}
+
+/// All that SSTables hold, by key.
+fn contents(descriptors: &[Descriptor]) -> BTreeMap<Vec<u8>, Partition> {
+    let mut found: BTreeMap<Vec<u8>, Partition> = BTreeMap::new();
+    for descriptor in descriptors {
+        let sstable =
+            SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default()).unwrap();
+        let mut scan = sstable.scan().unwrap();
+        while scan.next_partition().unwrap() {
+            let head = scan.partition();
+            let partition = found.entry(head.key.to_vec()).or_default();
+            partition.head = head.position..head.body_position;
+            if !head.deletion.is_live() {
+                partition.deletion = Some(head.deletion);
+            }
+            if let Some(row) = head.static_row {
+                let at = head.position..head.body_position;
+                partition.rows.insert("static".to_owned(), (text(row), at));
+            }
+            while scan.next_unfiltered().unwrap() {
+                let end = scan.position();
+                match scan.unfiltered() {
+                    Unfiltered::Row(row) if row.is_empty() => {}
+                    Unfiltered::Row(row) => {
+                        let values: Vec<_> = row.clustering().iter().collect();
+                        let at = row.position()..end;
+                        partition
+                            .rows
+                            .insert(format!("{values:?}"), (text(row), at));
+                    }
+                    Unfiltered::Marker(m) => {
+                        let values: Vec<_> = m.values().iter().collect();
+                        let text =
+                            format!("{values:?} {:?} {:?} {:?}", m.kind(), m.close(), m.open());
+                        partition.markers.push(text);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+fn verified(outcome: &Outcome, what: &str) {
+    for written in &outcome.scrubbed.written {
+        let mut faults = Vec::new();
+        verify(
+            &written.descriptor,
+            &VerifyOptions::default(),
+            &mut |finding| {
+                if let Finding::Fault(e) = finding {
+                    faults.push(e.to_string());
+                }
+            },
+            &mut |_, _| ControlFlow::Continue(()),
+        );
+        assert!(faults.is_empty(), "{what}: {faults:?}");
+    }
+}
+
+fn written(outcome: &Outcome) -> Vec<Descriptor> {
+    let written = outcome.scrubbed.written.iter();
+    written.map(|w| w.descriptor.clone()).collect()
+}
+
+/// That all that was saved was there, and how many rows were not saved. `covered` is what the damage covers; rows outside of
+/// it, of partitions whose key is `known`, must be saved.
+fn compare(
+    original: &BTreeMap<Vec<u8>, Partition>,
+    outcome: &Outcome,
+    covered: &Range<u64>,
+    is_known: impl Fn(&Partition) -> bool,
+    what: &str,
+) -> usize {
+    let touches = |at: &Range<u64>| at.start < covered.end && covered.start < at.end;
+    let saved = contents(&written(outcome));
+    for (key, partition) in &saved {
+        let of = original.get(key);
+        let of = of.unwrap_or_else(|| panic!("{what}: a partition that was not: {key:x?}"));
+        if let Some(deletion) = partition.deletion {
+            assert_eq!(Some(deletion), of.deletion, "{what}");
+        }
+        for (clustering, (row, _)) in &partition.rows {
+            assert_eq!(Some(row), of.rows.get(clustering).map(|r| &r.0), "{what}");
+        }
+    }
+    let empty = Partition::default();
+    let mut unsaved = 0;
+    for (key, partition) in original {
+        let same = saved.get(key).unwrap_or(&empty);
+        let is_known = is_known(partition) || !touches(&partition.head);
+        if is_known && !touches(&partition.head) {
+            assert_eq!(same.deletion, partition.deletion, "{what}: {key:x?}");
+        }
+        for (clustering, (_, at)) in &partition.rows {
+            let is_saved = same.rows.contains_key(clustering);
+            unsaved += usize::from(!is_saved);
+            assert!(
+                is_saved || touches(at) || !is_known,
+                "{what}: {key:x?} {clustering} at {at:?} is lost by damage of {covered:?}: {:#?}",
+                outcome.events
+            );
+        }
+    }
+    unsaved
+}
+
+#[test]
+fn what_is_good_is_saved_as_it_is() {
+    for descriptor in all_golden() {
+        let copy = Copy::of(&descriptor);
+        let outcome = copy.scrub();
+        assert!(
+            outcome.scrubbed.is_good(),
+            "{descriptor}: {:#?}",
+            outcome.events
+        );
+        verified(&outcome, &descriptor.to_string());
+        assert_eq!(outcome.scrubbed.written.len(), 1);
+        if copy.schema.is_some() {
+            continue;
+        }
+        let original = contents(&[copy.descriptor.clone()]);
+        let what = descriptor.to_string();
+        let unsaved = compare(&original, &outcome, &(0..0), |_| true, &what);
+        assert_eq!(unsaved, 0);
+        let saved = contents(&written(&outcome));
+        for (key, partition) in &original {
+            let markers = saved.get(key).map(|p| p.markers.as_slice());
+            assert_eq!(partition.markers, markers.unwrap_or_default(), "{what}");
+        }
+    }
+}
+
+/// Numbers that look random, the same in each run of a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % n.max(1)
+    }
+}
+
+/// The uncompressed bytes that a byte of Data.db stands for.
+fn covered_by(sstable: &SSTable, offset: u64) -> Option<Range<u64>> {
+    let data = sstable.data();
+    let length = u64::from(data.chunk_length());
+    let chunks = 0..data.len().div_ceil(length);
+    let of = |i: &u64| {
+        let (start, end) = data.stored_range(*i).unwrap();
+        (start..end).contains(&offset)
+    };
+    let chunk = chunks.into_iter().find(of)?;
+    Some(chunk * length..((chunk + 1) * length).min(data.len()))
+}
+
+#[test]
+fn a_flipped_bit_costs_no_more_than_its_chunk() {
+    let mut random = Random(7);
+    let seed = std::env::var("CQLITE_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok());
+    random.0 = seed.unwrap_or(random.0);
+    println!("CQLITE_SEED={}", random.0);
+    let (mut damaged, mut unsaved) = (0, 0);
+    for descriptor in all_golden() {
+        let sstable =
+            SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default()).unwrap();
+        // Without checksums what a bit changes may well be read.
+        let is_large = sstable.data().len() > 1 << 20;
+        if !sstable.data().has_checksums() || needs_schema(&sstable) || is_large {
+            continue;
+        }
+        let copy = Copy::of(&descriptor);
+        let original = contents(std::slice::from_ref(&copy.descriptor));
+        let good = copy.read(&Component::Data);
+        let mut bytes = good.clone();
+        let at = random.below(bytes.len() as u64);
+        bytes[at as usize] ^= 1 << random.below(8);
+        copy.write(&Component::Data, &bytes);
+        // None of a chunk behind the data.
+        let Some(covered) = covered_by(&sstable, at) else {
+            continue;
+        };
+        // Since `oa` deletions of partitions have no negative timestamps.
+        let version = descriptor.version.to_string();
+        let is_old = !["oa", "da"].contains(&version.as_str());
+        // Nor can older ones hold what expires late.
+        let is_negative = descriptor
+            .directory
+            .ends_with("negative_partition_deletion");
+        let (version, format) = match random.below(3) {
+            _ if is_negative => ("nb", "big"),
+            0 if is_old => ("nb", "big"),
+            0 | 1 => ("oa", "big"),
+            _ => ("da", "bti"),
+        };
+        let outcome = copy.scrub_to(version, format);
+        let what = format!("{descriptor} with byte {at} changed");
+        verified(&outcome, &what);
+        let is_bti = descriptor.format() == Format::Bti;
+        unsaved += compare(&original, &outcome, &covered, |_| !is_bti, &what);
+        damaged += 1;
+        assert!(!outcome.scrubbed.is_good(), "{what}");
+    }
+    println!("{damaged} damaged, {unsaved} rows not saved");
+    assert!(damaged > 500 && unsaved > 500);
+}
+
+#[test]
+fn whatever_is_in_the_index_nothing_wrong_is_saved() {
+    let mut random = Random(11);
+    for descriptor in all_golden().into_iter().step_by(7) {
+        let copy = Copy::of(&descriptor);
+        if copy.schema.is_some() {
+            continue;
+        }
+        let original = contents(std::slice::from_ref(&copy.descriptor));
+        for component in [Component::Index, Component::Partitions, Component::Rows] {
+            if !copy.has(&component) {
+                continue;
+            }
+            let mut bytes = copy.read(&component);
+            if bytes.is_empty() {
+                continue;
+            }
+            let at = random.below(bytes.len() as u64) as usize;
+            match random.below(4) {
+                0 => bytes.truncate(at),
+                1 => bytes.clear(),
+                _ => bytes[at] ^= 1 << random.below(8),
+            }
+            copy.write(&component, &bytes);
+        }
+        let outcome = copy.scrub();
+        let what = format!("{descriptor} with a bad index");
+        verified(&outcome, &what);
+        let unsaved = compare(&original, &outcome, &(0..0), |_| true, &what);
+        assert_eq!(unsaved, 0, "{what}: {:#?}", outcome.events);
+    }
+}
+
+#[test]
+fn without_an_index_all_before_the_damage_is_saved() {
+    let mut random = Random(13);
+    let (mut found_again, mut all) = (0, 0);
+    for descriptor in all_golden().into_iter().step_by(5) {
+        let copy = Copy::of(&descriptor);
+        if copy.schema.is_some() {
+            continue;
+        }
+        let sstable =
+            SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default()).unwrap();
+        if !sstable.data().has_checksums() {
+            continue;
+        }
+        let original = contents(std::slice::from_ref(&copy.descriptor));
+        for component in [Component::Index, Component::Partitions, Component::Rows] {
+            copy.remove(&component);
+        }
+        let what = format!("{descriptor} without an index");
+        let whole = copy.scrub();
+        verified(&whole, &what);
+        assert_eq!(compare(&original, &whole, &(0..0), |_| true, &what), 0);
+        let mut bytes = copy.read(&Component::Data);
+        let at = random.below(bytes.len() as u64);
+        bytes[at as usize] ^= 1 << random.below(8);
+        copy.write(&Component::Data, &bytes);
+        let Some(covered) = covered_by(&sstable, at) else {
+            continue;
+        };
+        let outcome = copy.scrub();
+        verified(&outcome, &what);
+        // Behind the damage nothing tells where partitions start but their shape.
+        compare(
+            &original,
+            &outcome,
+            &(covered.start..u64::MAX),
+            |_| false,
+            &what,
+        );
+        let behind = |p: &&Partition| p.head.start >= covered.end;
+        let saved = contents(&written(&outcome));
+        all += original.values().filter(behind).count();
+        let kept = original
+            .iter()
+            .filter(|(key, p)| behind(p) && saved.contains_key(*key));
+        found_again += kept.count();
+    }
+    println!("{found_again} of {all} partitions behind damage were found");
+    assert!(10 * found_again > 9 * all && all > 10);
+}
+
+#[test]
+fn what_precedes_the_end_of_a_cut_file_is_saved() {
+    let mut random = Random(17);
+    for descriptor in all_golden().into_iter().step_by(5) {
+        let copy = Copy::of(&descriptor);
+        if copy.schema.is_some() {
+            continue;
+        }
+        let sstable =
+            SSTable::open_descriptor(descriptor.clone(), &OpenOptions::default()).unwrap();
+        let original = contents(std::slice::from_ref(&copy.descriptor));
+        let mut bytes = copy.read(&Component::Data);
+        let at = random.below(bytes.len() as u64);
+        bytes.truncate(at as usize);
+        copy.write(&Component::Data, &bytes);
+        // One that ends as a file does is not known to be cut, and its last chunk is bad.
+        let is_bad = sstable.data().compression().is_some() || bytes.last() == Some(&1);
+        let covered = match is_bad {
+            true => covered_by(&sstable, at).map_or(u64::MAX, |c| c.start)..u64::MAX,
+            false => at..u64::MAX,
+        };
+        let outcome = copy.scrub();
+        let what = format!("{descriptor} cut at {at}");
+        verified(&outcome, &what);
+        compare(&original, &outcome, &covered, |_| true, &what);
+        assert!(!outcome.scrubbed.is_good(), "{what}");
+    }
+}
+
+#[test]
+fn plain_bytes_that_nothing_checks_do_no_harm() {
+    let mut random = Random(19);
+    for descriptor in all_golden() {
+        let copy = Copy::of(&descriptor);
+        if copy.has(&Component::CompressionInfo) || copy.schema.is_some() {
+            continue;
+        }
+        copy.remove(&Component::Crc);
+        for _ in 0..8 {
+            let good = copy.read(&Component::Data);
+            let mut bytes = good.clone();
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] ^= 1 << random.below(8);
+            copy.write(&Component::Data, &bytes);
+            let outcome = copy.scrub();
+            verified(&outcome, &format!("{descriptor} with byte {at} changed"));
+            copy.write(&Component::Data, &good);
+        }
+    }
+}
+
+#[test]
+fn counters_are_not_lost_unasked() {
+    let counters = all_golden()
+        .into_iter()
+        .find(|d| d.directory.ends_with("oa/counters"));
+    let copy = Copy::of(&counters.unwrap());
+    let mut bytes = copy.read(&Component::Data);
+    bytes[3] ^= 1;
+    copy.write(&Component::Data, &bytes);
+    let e = copy.try_scrub("oa", "big", &ScrubOptions::default());
+    let e = e.map(|outcome| outcome.scrubbed).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Corrupt);
+    assert!(e.advice().unwrap().contains("--skip-corrupted"), "{e}");
+    assert!(copy.scrub().scrubbed.lost.count > 0);
+}
+
+#[test]
+fn losses_are_named_by_key_and_offset() {
+    let wide = all_golden()
+        .into_iter()
+        .find(|d| d.directory.ends_with("oa/wide_tombstones"));
+    let copy = Copy::of(&wide.unwrap());
+    let original = contents(std::slice::from_ref(&copy.descriptor));
+    let mut bytes = copy.read(&Component::Data);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    copy.write(&Component::Data, &bytes);
+    let outcome = copy.scrub();
+    let losses: Vec<_> = outcome
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            ScrubEvent::Lost(loss) if loss.kind == LossKind::Rows => Some(loss),
+            _ => None,
+        })
+        .collect();
+    assert!(!losses.is_empty(), "{:#?}", outcome.events);
+    for loss in losses {
+        assert!(original.contains_key(loss.key.as_ref().unwrap()));
+        assert!(loss.start < loss.end);
+        assert_eq!(loss.cause.kind(), ErrorKind::Corrupt);
+    }
+}
