@@ -297,7 +297,7 @@ fn what_is_good_is_saved_as_it_is() {
         if copy.schema.is_some() {
             continue;
         }
-        let original = contents(&[copy.descriptor.clone()]);
+        let original = contents(std::slice::from_ref(&copy.descriptor));
         let what = descriptor.to_string();
         let unsaved = compare(&original, &outcome, &(0..0), |_| true, &what);
         assert_eq!(unsaved, 0);

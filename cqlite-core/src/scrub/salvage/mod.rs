@@ -296,7 +296,7 @@ impl<'a> Salvage<'a> {
                 return Ok(false);
             }
             self.read += 1;
-            if self.read % WATCHED_ROWS == 0 {
+            if self.read.is_multiple_of(WATCHED_ROWS) {
                 (self.watch)(self.at)?;
             }
             let at = self.at;
@@ -489,10 +489,7 @@ impl<'a> Salvage<'a> {
             true => self.inputs.checks.clustering(marker.values()),
             false => Ok(()),
         };
-        let mut told = match checked {
-            Ok(()) => None,
-            Err(e) => Some(e),
-        };
+        let mut told = checked.err();
         if told.is_none() {
             let prefix = (marker.values(), marker.kind());
             let in_order = !self.is_aside && self.follows(prefix);
