@@ -11,6 +11,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 import uuid
 import zlib
 
@@ -423,8 +424,34 @@ use using view where with""".split())
 class Tools(Jvm):
     """sstabledump and sstablemetadata, as of READ_NOW."""
 
-    def __init__(self, version):
-        super().__init__(version, "golden.Tools", READ_NOW, frozen=True, home=os.path.join(WORK, "toolhome"))
+    # The tools are made to run once: they leave buffers behind, up to some hundred KiB a run.
+    RUNS_OF_ONE_JVM = 2_000
+    SECONDS = 60
+
+    def __init__(self, version, home=None):
+        self.version, self.home, self.runs = version, home or os.path.join(WORK, "toolhome"), 0
+        self.start()
+
+    def start(self):
+        super().__init__(self.version, "golden.Tools", READ_NOW, frozen=True, home=self.home)
+
+    def ask(self, **order):
+        self.runs += 1
+        if self.runs % self.RUNS_OF_ONE_JVM == 0:
+            self.stop()
+            self.start()
+        # Some numbers have more digits than anyone waits for.
+        timer = threading.Timer(self.SECONDS, self.process.kill)
+        timer.start()
+        try:
+            return super().ask(**order)
+        except (SystemExit, BrokenPipeError):
+            if timer.is_alive():
+                raise
+            self.start()
+            return {"failure": f"no answer within {self.SECONDS} s"}
+        finally:
+            timer.cancel()
 
     def answer(self, order=None):
         """Paths in what the tools print are cut to their part within the golden folder."""

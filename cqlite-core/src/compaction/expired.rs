@@ -11,8 +11,8 @@ fn stats(sstable: &Arc<SSTable>) -> Option<&Stats> {
 }
 
 /// Which of the SSTables that are compacted may be left out whole: all that each holds was deleted or expired before
-/// `gc_before` (seconds since 1970), and is older than all that lives in the others, those outside the compaction
-/// included.
+/// `gc_before` (seconds since 1970), and is older than all that lives in the others, and in `others` outside the
+/// compaction whose keys meet theirs.
 pub fn fully_expired(
     compacting: &[Arc<SSTable>],
     others: &[Arc<SSTable>],

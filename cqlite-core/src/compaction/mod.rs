@@ -18,7 +18,7 @@ pub use output::{CompressionChange, Destination, Watch};
 pub use overlap::Overlaps;
 
 use crate::merge::purge::{Purge, PurgeRules, Purgeable};
-use crate::model::PartitionSource;
+use crate::model::{PartitionSource, StreamHeader};
 use crate::partitioner::TokenRange;
 use crate::read::TableReader;
 use crate::schema::{Column, TableKind, TableSchema};
@@ -27,6 +27,7 @@ use crate::sstable::writer::inputs::{approximate_key_count, estimated_keys, merg
 use crate::sstable::{Provenance, SSTable, Transaction, WriteOptions, Written};
 use crate::types::CqlType;
 use crate::{Error, Result};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Writes an SSTable anew, as it is: nothing is purged, and what has expired stays what it was. Its level and its repair
@@ -126,9 +127,10 @@ impl Compaction {
     ) -> Result<Compacted> {
         let purges = !self.purges_only_repaired() || self.inputs.iter().all(is_repaired);
         let gc_before = self.gc_before();
+        let overlaps = Overlaps::new(&self.others)?;
         let mut inputs = self.inputs.clone();
         if purges {
-            let expired = fully_expired(&inputs, &self.others, gc_before);
+            let expired = fully_expired(&inputs, &overlaps.meeting(&inputs)?, gc_before);
             let mut expired = expired.iter();
             inputs.retain(|_| !expired.next().copied().unwrap_or_default());
         }
@@ -146,7 +148,6 @@ impl Compaction {
         let bases = merged_header(&inputs)?.encoding_stats();
         let reader = TableReader::open(narrowed(&self.schema, &inputs), inputs.clone())?;
         let header = SerializationHeader::of_stream(reader.header(), bases);
-        let overlaps = Overlaps::new(&self.others)?;
         let rules = PurgeRules {
             now: self.now,
             gc_before,
@@ -178,15 +179,28 @@ fn is_repaired(sstable: &Arc<SSTable>) -> bool {
     stats.is_some_and(|s| s.repaired_at != 0)
 }
 
-/// The schema without columns that no input has: the new header names none that no row can have.
+/// The schema with just those columns that the inputs have, as the new header names them (`SerializationHeader.make`).
+/// Dropped columns are among them: what was written to them after the drop is there when they are added again.
 fn narrowed(schema: &TableSchema, inputs: &[Arc<SSTable>]) -> TableSchema {
-    let is_in = |columns: &[Column], wanted: &Column| columns.iter().any(|c| c.name == wanted.name);
-    let streams = || inputs.iter().map(|input| input.stream());
-    let mut schema = schema.clone();
-    let (statics, regulars) = (&mut schema.statics, &mut schema.regulars);
-    statics.retain(|column| streams().any(|stream| is_in(&stream.statics, column)));
-    regulars.retain(|column| streams().any(|stream| is_in(&stream.regulars, column)));
-    schema
+    let names = |columns: &mut dyn Iterator<Item = &Column>| -> HashSet<Arc<str>> {
+        columns.map(|column| column.name.clone()).collect()
+    };
+    let narrow = |own: &[Column], of: fn(&StreamHeader) -> &[Column]| {
+        let present = names(&mut inputs.iter().flat_map(|input| of(input.stream())));
+        let living = names(&mut own.iter());
+        let dropped = schema.dropped.iter().map(|dropped| &dropped.column);
+        let dropped = dropped.filter(|column| !living.contains(&column.name));
+        let columns = own.iter().chain(dropped);
+        let columns = columns.filter(|column| present.contains(&column.name));
+        let mut columns: Vec<Column> = columns.cloned().collect();
+        TableSchema::into_storage_order(&mut columns);
+        columns
+    };
+    TableSchema {
+        statics: narrow(&schema.statics, |stream| &stream.statics),
+        regulars: narrow(&schema.regulars, |stream| &stream.regulars),
+        ..schema.clone()
+    }
 }
 
 /// That of a merge, which has the host of its inputs if they have one.
@@ -238,7 +252,7 @@ impl<S: PartitionSource + ?Sized> Watched<'_, '_, S> {
 }
 
 impl<S: PartitionSource + ?Sized> PartitionSource for Watched<'_, '_, S> {
-    fn header(&self) -> &crate::model::StreamHeader {
+    fn header(&self) -> &StreamHeader {
         self.source.header()
     }
 

@@ -16,8 +16,21 @@ pub struct Overlaps(Vec<Other>);
 struct Other {
     sstable: Arc<SSTable>,
     /// First and last key, if they are known.
-    keys: Option<(Vec<u8>, Vec<u8>)>,
+    keys: Option<Keys>,
     min_timestamp: i64,
+}
+
+/// First and last key.
+type Keys = (Vec<u8>, Vec<u8>);
+
+fn first_and_last_key(sstable: &Arc<SSTable>) -> Result<Option<Keys>> {
+    Ok(match sstable.partition_index()? {
+        Some(index) => index
+            .first_and_last_key()
+            .map_err(|e| sstable.in_index(e))?
+            .map(|(first, last)| (first.to_vec(), last.to_vec())),
+        None => None,
+    })
 }
 
 impl Overlaps {
@@ -27,22 +40,36 @@ impl Overlaps {
     /// `Corrupt` for an index that cannot be read.
     pub fn new(others: &[Arc<SSTable>]) -> Result<Self> {
         let other = |sstable: &Arc<SSTable>| {
-            let keys = match sstable.partition_index()? {
-                Some(index) => index
-                    .first_and_last_key()
-                    .map_err(|e| sstable.in_index(e))?
-                    .map(|(first, last)| (first.to_vec(), last.to_vec())),
-                None => None,
-            };
             let stats = sstable.statistics().stats.as_ref();
             Ok(Other {
-                keys,
+                keys: first_and_last_key(sstable)?,
                 // Without statistics nothing is known to be young.
                 min_timestamp: stats.map_or(i64::MIN, |stats| stats.min_timestamp),
                 sstable: sstable.clone(),
             })
         };
         Ok(Overlaps(others.iter().map(other).collect::<Result<_>>()?))
+    }
+
+    /// Those whose range of keys meets that of one of `sstables`, or is not known.
+    ///
+    /// # Errors
+    /// `Corrupt` for an index that cannot be read.
+    pub fn meeting(&self, sstables: &[Arc<SSTable>]) -> Result<Vec<Arc<SSTable>>> {
+        let ranges = sstables.iter().map(first_and_last_key);
+        let ranges: Vec<Option<Keys>> = ranges.collect::<Result<_>>()?;
+        let meets = |other: &&Other| {
+            let partitioner = other.sstable.partitioner();
+            let is_ordered = |a: &[u8], b: &[u8]| partitioner.compare_keys(a, b).is_le();
+            ranges.iter().any(|range| match (range, &other.keys) {
+                (Some((first, last)), Some((from, to))) => {
+                    is_ordered(first, to) && is_ordered(from, last)
+                }
+                _ => true,
+            })
+        };
+        let meeting = self.0.iter().filter(meets);
+        Ok(meeting.map(|other| other.sstable.clone()).collect())
     }
 
     /// Which tombstones of the partition with this key hide nothing in them: those that are older than all that an SSTable

@@ -1,7 +1,7 @@
 //! Rewriting and compacting golden tables.
 
 use super::*;
-use crate::schema::find_schema;
+use crate::schema::{DroppedColumn, find_schema};
 use crate::sstable::directory::resolve;
 use crate::sstable::{Component, OpenOptions, Version};
 use std::path::{Path, PathBuf};
@@ -158,6 +158,76 @@ fn tombstones_stay_while_they_may_hide_something_elsewhere() {
     };
     assert!(!deletions_left(&inputs, &[]));
     assert!(deletions_left(&inputs[1..], &inputs[..1]));
+}
+
+#[test]
+fn what_was_written_after_a_drop_is_there_when_the_column_is_added_again() {
+    let from = golden("oa/merge_random_rows");
+    let inputs = open(&from);
+    let whole = schema(&from, &inputs);
+    let cells_of = |directory: &Path, column: usize| {
+        let reader = TableReader::open(whole.clone(), open(directory)).unwrap();
+        let mut scan = reader.scan(&TokenRange::ALL).unwrap();
+        let mut found = Vec::new();
+        while scan.next_partition().unwrap() {
+            while scan.next_unfiltered().unwrap() {
+                if let crate::model::Unfiltered::Row(row) = scan.unfiltered() {
+                    let cells = row.buf().cells.iter();
+                    let cells = cells.filter(|cell| cell.column as usize == column);
+                    found.extend(cells.map(|cell| cell.timestamp));
+                }
+            }
+        }
+        found
+    };
+    let before = cells_of(&from, 0);
+    let mut sorted = before.clone();
+    sorted.sort_unstable();
+    let dropped_at_micros = sorted[sorted.len() / 2];
+    let mut schema = whole.clone();
+    let column = schema.regulars.remove(0);
+    schema.dropped.push(DroppedColumn {
+        column,
+        is_static: false,
+        dropped_at_micros,
+    });
+    let dir = tempfile::tempdir().unwrap();
+    compact(
+        &Compaction {
+            schema,
+            inputs,
+            others: Vec::new(),
+            now: i64::MIN,
+            gc_before: Some(i64::MIN),
+        },
+        &destination(dir.path(), "oa", "big"),
+    );
+    let after: Vec<_> = before.iter().filter(|t| **t > dropped_at_micros).collect();
+    assert!(!after.is_empty() && after.len() < before.len());
+    assert_eq!(cells_of(dir.path(), 0).iter().collect::<Vec<_>>(), after);
+}
+
+#[test]
+fn only_what_overlaps_keeps_expired_sstables_from_being_left_out() {
+    let inputs = open(&golden("oa/many_partitions"));
+    let dir = tempfile::tempdir().unwrap();
+    let to = Destination {
+        max_sstable_size: Some(1000),
+        compression: CompressionChange::Without,
+        ..destination(dir.path(), "oa", "big")
+    };
+    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
+    let written = rewrite(&inputs[0], None, &mut transaction, &to, &mut |_| Ok(())).unwrap();
+    transaction.commit().unwrap();
+    let parts = open_written(&Compacted {
+        written,
+        expired: 0,
+    });
+    assert!(parts.len() > 2);
+    let overlaps = Overlaps::new(&parts[1..]).unwrap();
+    assert!(overlaps.meeting(&parts[..1]).unwrap().is_empty());
+    assert_eq!(overlaps.meeting(&parts[..2]).unwrap().len(), 1);
+    assert_eq!(overlaps.meeting(&inputs).unwrap().len(), parts.len() - 1);
 }
 
 fn open_written(compacted: &Compacted) -> Vec<Arc<SSTable>> {

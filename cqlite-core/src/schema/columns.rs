@@ -134,7 +134,7 @@ impl TableSchema {
     }
 
     /// Puts `columns` into storage order: simple before multi-cell ones, each by [`compare_column_names`].
-    pub(super) fn into_storage_order(columns: &mut [Column]) {
+    pub(crate) fn into_storage_order(columns: &mut [Column]) {
         columns.sort_by(|a, b| storage_order((a, a.name.as_bytes()), (b, b.name.as_bytes())));
     }
 }

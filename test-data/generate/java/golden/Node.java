@@ -8,9 +8,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -35,6 +37,7 @@ import org.apache.cassandra.exceptions.RequestValidationException;
 import org.apache.cassandra.db.partitions.UnfilteredPartitionIterator;
 import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
 import org.apache.cassandra.db.rows.UnfilteredRowIterator;
+import org.apache.cassandra.io.sstable.Descriptor;
 import org.apache.cassandra.io.sstable.ISSTableScanner;
 import org.apache.cassandra.io.sstable.IVerifier;
 import org.apache.cassandra.io.sstable.SSTableRewriter;
@@ -115,6 +118,9 @@ public final class Node
                 break;
             case "compact":
                 table(order).forceMajorCompaction();
+                break;
+            case "compact_some":
+                compactSome(table(order), order, answer);
                 break;
             case "empty":
                 for (ColumnFamilyStore store : table(order).concatWithIndexes())
@@ -200,6 +206,32 @@ public final class Node
             }
         }
         answer.put("faults", faults);
+    }
+
+    /**
+     * Compacts the SSTables that are named by their base paths in the second "now", with "gc_before" or that of the table;
+     * answers the base paths of what came of it.
+     */
+    private static void compactSome(ColumnFamilyStore cfs, JsonNode order, Map<String, Object> answer) throws Exception
+    {
+        Set<String> wanted = new HashSet<>();
+        order.get("files").forEach(file -> wanted.add(file.asText()));
+        Set<SSTableReader> before = cfs.getLiveSSTables();
+        List<Descriptor> chosen = before.stream().map(s -> s.descriptor).filter(d -> wanted.contains(d.baseFile().absolutePath())).toList();
+        if (chosen.size() != wanted.size())
+            throw new IllegalArgumentException("of " + wanted + " only " + chosen + " are live");
+        long now = order.get("now").asLong();
+        long gcBefore = order.path("gc_before").asLong(CompactionManager.getDefaultGcBefore(cfs, now));
+        ShiftedClock.stop(now);
+        try
+        {
+            CompactionManager.instance.submitUserDefined(cfs, chosen, gcBefore).get();
+        }
+        finally
+        {
+            ShiftedClock.stop(-1);
+        }
+        answer.put("made", cfs.getLiveSSTables().stream().filter(s -> !before.contains(s)).map(s -> s.descriptor.baseFile().absolutePath()).toList());
     }
 
     /** Writes what a compaction of all SSTables would, and leaves its transaction open. */

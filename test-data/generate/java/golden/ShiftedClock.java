@@ -12,11 +12,18 @@ public final class ShiftedClock implements Clock
     private static final boolean FROZEN = Boolean.getBoolean("golden.clock.frozen");
     private static final long BOOT_NANOS = System.nanoTime();
     private static volatile long jumpMs;
+    private static volatile long stoppedMs = -1;
 
     /** Moves the clock on (or back) by that many seconds. */
     public static void jump(long seconds)
     {
         jumpMs += seconds * 1000;
+    }
+
+    /** Stops the clock at a second of its epoch; a negative one lets it go on where it would be by now. */
+    public static void stop(long second)
+    {
+        stoppedMs = second < 0 ? -1 : second * 1000;
     }
 
     @Override
@@ -28,6 +35,7 @@ public final class ShiftedClock implements Clock
     @Override
     public long currentTimeMillis()
     {
-        return START_MS + jumpMs + (FROZEN ? 0 : (System.nanoTime() - BOOT_NANOS) / 1_000_000);
+        long stopped = stoppedMs;
+        return stopped >= 0 ? stopped : START_MS + jumpMs + (FROZEN ? 0 : (System.nanoTime() - BOOT_NANOS) / 1_000_000);
     }
 }
