@@ -13,6 +13,7 @@ import time
 
 import golden
 from golden import READ_NOW, WORK, WRITE_NOW, Node, Refused, Table, Tools
+from imported import Imported
 from lanes import side_by_side
 from compacted import Compacted
 from mutations import Mutations
@@ -22,7 +23,7 @@ from selects import Selects
 
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
-CHECKS = ("dump", "query", "metadata", "verify", "compact", "rewrite")
+CHECKS = ("dump", "query", "metadata", "verify", "compact", "rewrite", "import")
 TIMEOUT = 60
 
 
@@ -186,7 +187,7 @@ def judge_tables(version, arguments, seed):
     node = Node(version, home=os.path.join(WORK, f"oracle-node-{version}"))
     tools = Tools(version, home=os.path.join(WORK, f"oracle-tools-{version}"))
     rewritten = Rewritten(node, tools)
-    compacted = Compacted(rewritten)
+    compacted, imported = Compacted(rewritten), Imported(rewritten)
     for i in numbers:
         rng = random.Random(f"{seed}/{i}")
         rng.empty = rng.random() < 0.2
@@ -238,9 +239,11 @@ def judge_tables(version, arguments, seed):
             # The table is there already. It stays, as dropping one takes longer than all else.
             rewritten.present[name] = t.described
             judge.others(label, "rewrite", rewritten, lambda: rewritten.judge(name, out, t.described, answers, column))
+        if "import" in judge.checks:
+            judge.others(label, "import", imported, lambda: imported.judge(label, t, os.path.join(out, "schema.cql"), rng))
         if len(judge.wrong) == before and not judge.keep:
             shutil.rmtree(out)
-    for kind, other in ("compacted", compacted), ("rewritten", rewritten):
+    for kind, other in ("compacted", compacted), ("rewritten", rewritten), ("imported", imported):
         judge.counts.update({f"{kind} {what}": n for what, n in other.counts.items()})
     node.stop()
     tools.stop()

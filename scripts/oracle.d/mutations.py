@@ -10,6 +10,8 @@ EDGE = READ_NOW - WRITE_NOW
 class Mutations:
     def __init__(self, rng, schema):
         self.rng, self.s = rng, schema
+        # Whether statements may need what is there already: places of a list.
+        self.reads = True
 
     def timestamp(self):
         r = self.rng.random()
@@ -133,7 +135,7 @@ class Mutations:
                 r = rng.random()
                 if r < 0.4:
                     return f"{q} = {q} + {literal(rng, t)}"
-                if r < 0.7:
+                if r < 0.7 or not self.reads:
                     return f"{q} = {literal(rng, t)} + {q}"
                 if r < 0.85:
                     return f"{q} = {q} - {literal(rng, t)}"
@@ -173,11 +175,11 @@ class Mutations:
         for c in rng.sample(pool, min(len(pool), rng.choice([1, 1, 2]))):
             what = c.quoted
             if c.type.multicell and rng.random() < 0.6:
-                if c.type.name == "list":
+                if c.type.name == "list" and self.reads:
                     what += f"[{rng.choice([0, 0, 1])}]"
                 elif c.type.name in ("set", "map"):
                     what += f"[{literal(rng, c.type.args[0], True)}]"
-                else:
+                elif c.type.name == "udt":
                     what += "." + rng.choice(c.type.fields)
             chosen.append(what)
         where = self.key() + ([] if static else self.clusterings())

@@ -173,7 +173,7 @@ impl Parser<'_> {
     /// A value that begins with a symbol.
     fn compound_value(&mut self, place: Place) -> Result<Expr> {
         if self.is_symbol_nth(0, "(") {
-            if self.is_type_hint() {
+            if self.is_type_hint(place) {
                 self.bump();
                 let ty = self.type_text()?;
                 self.expect_symbol(")")?;
@@ -215,7 +215,7 @@ impl Parser<'_> {
     }
 
     /// Whether `(type)` with a value behind it stands at the cursor.
-    fn is_type_hint(&mut self) -> bool {
+    fn is_type_hint(&mut self, place: Place) -> bool {
         let Some(close) = self.type_end(1, 0) else {
             return false;
         };
@@ -233,7 +233,11 @@ impl Parser<'_> {
                 Kind::Word => {
                     let values = ["null", "true", "false", "nan", "infinity", "token"];
                     let is_value = values.iter().any(|v| text.eq_ignore_ascii_case(v));
-                    is_value || !is_reserved(text) && !text.eq_ignore_ascii_case("as")
+                    // Where there are no columns a name is a function's, or what follows a tuple: `GROUP`.
+                    let is_call = place == Place::Selection
+                        || self.is_symbol_nth(close + 2, "(")
+                        || self.is_symbol_nth(close + 2, ".");
+                    is_value || is_call && !is_reserved(text) && !text.eq_ignore_ascii_case("as")
                 }
                 Kind::Unterminated | Kind::Unknown | Kind::End => false,
                 _ => true,

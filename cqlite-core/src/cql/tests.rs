@@ -558,6 +558,13 @@ fn keys_of_maps_that_are_tuples_are_no_type_hints() {
     assert!(matches!(called, Literal::Map(_)), "{called:?}");
     assert!(matches!(term("('x') :bound"), Expr::TypeHint { .. }));
     assert!(matches!(term("(int) :bound"), Expr::TypeHint { .. }));
+    assert!(matches!(term("('x') f(1)"), Expr::TypeHint { .. }));
+    let grouped = select("SELECT * FROM t WHERE a = ('x') GROUP BY a");
+    assert_eq!(grouped.group_by.len(), 1);
+    let ordered = select("SELECT * FROM t WHERE a = ('x') ORDER BY a LIMIT 1");
+    assert_eq!(ordered.order_by.len(), 1);
+    let limited = select("SELECT * FROM t WHERE a > (1) PER PARTITION LIMIT 1");
+    assert_eq!(limited.relations.len(), 1);
 }
 
 #[test]

@@ -188,6 +188,10 @@ fn statements_become_the_changes_that_cassandra_makes_of_them() {
             &["range InclStart(2,x) InclEnd(2)"],
         ),
         (
+            "DELETE FROM t WHERE k = 1 AND c = 2 AND (d) >= ('x')",
+            &["range InclStart(2,x) InclEnd(2)"],
+        ),
+        (
             "DELETE v, m['a'], st[1], l, u.a FROM t WHERE k = 1 AND c = 2 AND d = 'x'",
             &["row 2 x l deleted 100 v=x m[97]=x st[0, 0, 0, 1]=x u[0, 0]=x"],
         ),

@@ -48,14 +48,15 @@ impl Modifier {
                         operator,
                         value,
                     } => {
-                        let value = self.key_values(&[column], value, when)?;
-                        (vec![column.as_str()], *operator, vec![value])
+                        let value = self.key_value(column, value, when)?;
+                        (vec![column.as_str()], *operator, vec![vec![value]])
                     }
                     Relation::In { column, values } => {
                         let InValues::List(values) = values else {
                             return Err(refuse(relation));
                         };
-                        let values = values.iter().map(|v| self.key_values(&[column], v, when));
+                        let values = values.iter();
+                        let values = values.map(|v| Ok(vec![self.key_value(column, v, when)?]));
                         let values = values.collect::<Result<_>>()?;
                         (vec![column.as_str()], Operator::Eq, values)
                     }
@@ -151,27 +152,32 @@ impl Modifier {
         })
     }
 
-    /// The values of key columns: of one a term, of several a tuple.
+    fn key_value(&self, name: &str, value: &Expr, when: &WriteTime) -> Result<Vec<u8>> {
+        let ty = visible_column(&self.table, name)?.ty;
+        let value = self.column_term(value, ty, name, when.now)?;
+        value.ok_or_else(|| Error::invalid(format!("the column `{name}` cannot be null")))
+    }
+
+    /// The values of the columns of a tuple, one of a single column too.
     fn key_values(
         &self,
-        columns: &[impl AsRef<str>],
+        columns: &[String],
         value: &Expr,
         when: &WriteTime,
     ) -> Result<Vec<Vec<u8>>> {
-        let one = |name: &str, expr: &Expr| {
-            let ty = visible_column(&self.table, name)?.ty;
-            let value = self.column_term(expr, ty, name, when.now)?;
-            value.ok_or_else(|| Error::invalid(format!("the column `{name}` cannot be null")))
-        };
-        match (columns, value) {
-            ([name], _) => Ok(vec![one(name.as_ref(), value)?]),
-            (_, Expr::Tuple(elements)) if elements.len() == columns.len() => {
+        match value {
+            Expr::Tuple(elements) if elements.len() == columns.len() => {
                 let pairs = columns.iter().zip(elements);
-                pairs.map(|(name, e)| one(name.as_ref(), e)).collect()
+                pairs
+                    .map(|(name, e)| self.key_value(name, e, when))
+                    .collect()
             }
             _ => Err(Error::invalid(format!(
-                "`{value}`: expected {} values in parentheses",
-                columns.len()
+                "`{value}`: expected {} in parentheses",
+                match columns.len() {
+                    1 => "a value".to_owned(),
+                    n => format!("{n} values"),
+                }
             ))),
         }
     }
