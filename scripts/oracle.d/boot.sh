@@ -1,5 +1,5 @@
 # Sourced by scripts that boot Cassandra: fetches its jars once, compiles what runs in its JVM, builds cqlite unless CQLITE
-# names a binary. ORACLE_STORAGE_PORT (19542) and the one after it must be free.
+# names a binary. ORACLE_STORAGE_PORT (19542) and the five after it must be free.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 generate=$root/test-data/generate
 mkdir -p "$generate/.work/classes"

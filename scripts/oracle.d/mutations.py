@@ -10,7 +10,8 @@ EDGE = READ_NOW - WRITE_NOW
 class Mutations:
     def __init__(self, rng, schema):
         self.rng, self.s = rng, schema
-        # Whether statements may need what is there already: places of a list.
+        # Whether statements may need what is there already (places of a list), or ranges over clusterings of both orders,
+        # which `import` does not take.
         self.reads = True
 
     def timestamp(self):
@@ -61,7 +62,7 @@ class Mutations:
         r = rng.random()
         if r < 0.15:
             parts.append(f"{c.quoted} = {c.value(rng, fresh)}")
-        elif r < 0.35 and n < len(s.clustering) + 1:
+        elif r < 0.35 and (self.reads or len(set(s.reversed)) < 2):
             m = rng.randint(n, len(s.clustering))
             columns = s.clustering[n - 1:m]
 
