@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -12,6 +13,8 @@ from rewritten import CQLITE, TIMEOUT, Fault, comparable, data_files, first_diff
 
 NOW = WRITE_NOW + 5
 TIMESTAMP = NOW * 1_000_000 + 17
+
+COLUMN_DELETION = re.compile(r' *\{ "name" : "(?:[^"\\]|\\.)*", "deletion_info" : \{ "marked_deleted" .*\n')
 
 
 class Imported:
@@ -53,6 +56,9 @@ class Imported:
         taken, refused = head[:], []
         for text, statement in lines:
             answer = self.node.ask(do="cql", q=statement if kind == "cql" else statement + using, timestamp=TIMESTAMP, now=NOW)
+            # Where Cassandra refuses what nb cannot hold, it is cut, as with the other policy that Cassandra knows.
+            if "CASSANDRA-14092" in answer.get("error", ""):
+                continue
             if "error" in answer:
                 refused.append((text, answer["error"]))
             elif "failure" not in answer:
@@ -97,7 +103,8 @@ class Imported:
         answers = [self.tools.ask(tool="dump", args=[data]) for (data,) in pair]
         if "failure" in answers[1]:
             return
-        texts = [comparable(answer.get("failure") or answer["out"]) for answer in answers]
+        # Of deletions of one time a flush keeps both, a merge, which the import is, one.
+        texts = [COLUMN_DELETION.sub("", comparable(answer.get("failure") or answer["out"])).replace(",\n", "\n") for answer in answers]
         self.counts["dumps"] += 1
         if texts[0] != texts[1]:
             self._fault(label, f"dump: {first_difference(*texts)}")
@@ -142,10 +149,14 @@ class Imported:
 
     def _jsonl(self, t, rng):
         rows = self.node.ask(do="cql", q=t.text("SELECT JSON * FROM $t LIMIT 100"), now=WRITE_NOW + 4).get("rows", [])
+        clustering = {name for c in t.mutations.s.clustering for name in (c.name, f'"{c.name}"')}
         lines = []
         for (row,) in rows:
-            # null is unset.
             members = json.loads(row, parse_float=Number, parse_int=Number, object_pairs_hook=Members)
+            # Cassandra takes no static columns alone.
+            if any(name in clustering and value is None for name, value in members):
+                continue
+            # null is unset.
             text = "{" + ", ".join(f"{json.dumps(name)}: {json_text(value)}" for name, value in members if value is not None) + "}"
             lines.append((text + "\n", t.text("INSERT INTO $t JSON '" + text.replace("'", "''") + "' DEFAULT UNSET")))
         return lines
