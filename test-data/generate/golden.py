@@ -101,6 +101,11 @@ auto_snapshot: false
 drop_compact_storage_enabled: true
 hinted_handoff_enabled: false
 concurrent_compactors: 1
+# A machine that has much to do is no fault.
+read_request_timeout: 120s
+range_request_timeout: 120s
+write_request_timeout: 120s
+counter_write_request_timeout: 120s
 """)
         with open(f"{h}/conf/logback.xml", "w") as f:
             f.write(f"""<configuration><appender name="F" class="ch.qos.logback.core.FileAppender"><file>{h}/logs/system.log</file>
