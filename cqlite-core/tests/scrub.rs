@@ -3,6 +3,8 @@
 
 use cqlite_core::compaction::{CompressionChange, Destination, needs_schema};
 use cqlite_core::model::{DeletionTime, PartitionSource, RowRef, Unfiltered};
+use cqlite_core::partitioner::TokenRange;
+use cqlite_core::read::TableReader;
 use cqlite_core::schema::{TableSchema, find_schema};
 use cqlite_core::scrub::{LossKind, ScrubEvent, ScrubOptions, Scrubbed, scrub};
 use cqlite_core::sstable::directory::resolve;
@@ -309,6 +311,51 @@ fn what_is_good_is_saved_as_it_is() {
     }
 }
 
+/// All that SSTables say together, as text; of one SSTable all that it says.
+fn merged(descriptors: &[Descriptor]) -> String {
+    let open = |d: &Descriptor| SSTable::open_descriptor(d.clone(), &OpenOptions::default());
+    let sstables: Vec<_> = descriptors.iter().map(|d| open(d).unwrap()).collect();
+    let types: Vec<_> = sstables
+        .iter()
+        .map(|s| s.statistics().header.types().unwrap())
+        .collect();
+    let schema = TableSchema::from_headers("ks", "t", &types, None).unwrap();
+    let reader = TableReader::open(schema, sstables).unwrap();
+    let mut scan = reader.scan(&TokenRange::ALL).unwrap();
+    let mut all = String::new();
+    while scan.next_partition().unwrap() {
+        let head = scan.partition();
+        all += &format!("{:?} {:?}\n", head.key, head.deletion);
+        if let Some(row) = head.static_row {
+            all += &format!("static {}\n", text(row));
+        }
+        while scan.next_unfiltered().unwrap() {
+            match scan.unfiltered() {
+                Unfiltered::Row(row) => {
+                    let values: Vec<_> = row.clustering().iter().collect();
+                    all += &format!("{values:?} {}\n", text(row));
+                }
+                Unfiltered::Marker(m) => {
+                    let values: Vec<_> = m.values().iter().collect();
+                    all += &format!("{values:?} {:?} {:?} {:?}\n", m.kind(), m.close(), m.open());
+                }
+            }
+        }
+    }
+    all
+}
+
+/// That what was saved adds nothing to what there was: no deletion reaches further.
+fn adds_nothing(of: &Descriptor, outcome: &Outcome, what: &str) {
+    let mut all = written(outcome);
+    all.push(of.clone());
+    let (merged, alone) = (merged(&all), merged(std::slice::from_ref(of)));
+    if merged != alone {
+        let differs = merged.lines().zip(alone.lines()).find(|(a, b)| a != b);
+        panic!("{what}: {differs:#?} {:#?}", outcome.events);
+    }
+}
+
 /// Numbers that look random, the same in each run of a seed.
 struct Random(u64);
 
@@ -381,6 +428,7 @@ fn a_flipped_bit_costs_no_more_than_its_chunk() {
         verified(&outcome, &what);
         let is_bti = descriptor.format() == Format::Bti;
         unsaved += compare(&original, &outcome, &covered, |_| !is_bti, &what);
+        adds_nothing(&descriptor, &outcome, &what);
         damaged += 1;
         assert!(!outcome.scrubbed.is_good(), "{what}");
     }
@@ -564,5 +612,97 @@ fn losses_are_named_by_key_and_offset() {
         assert!(original.contains_key(loss.key.as_ref().unwrap()));
         assert!(loss.start < loss.end);
         assert_eq!(loss.cause.kind(), ErrorKind::Corrupt);
+    }
+}
+
+/// A copy of a golden table of plain bytes, without what would tell that they were changed.
+fn plain(table: &str) -> Copy {
+    let found = all_golden()
+        .into_iter()
+        .find(|d| d.directory.ends_with(table));
+    let copy = Copy::of(&found.unwrap());
+    for component in [Component::Crc, Component::Digest, Component::Index] {
+        copy.remove(&component);
+    }
+    copy
+}
+
+#[test]
+fn partitions_that_are_out_of_order_get_an_sstable_of_their_own() {
+    let copy = plain("oa/uncompressed");
+    let good = copy.read(&Component::Data);
+    let original = contents(std::slice::from_ref(&copy.descriptor));
+    let alone = merged(std::slice::from_ref(&copy.descriptor));
+    let mut starts: Vec<_> = original.values().map(|p| p.head.start as usize).collect();
+    starts.sort_unstable();
+    assert!(starts.len() > 2);
+    let (first, second) = (starts[1], starts.get(2).copied().unwrap_or(good.len()));
+    // The second partition comes first, and a second time at the end.
+    let swapped = [
+        &good[first..second],
+        &good[..first],
+        &good[second..],
+        &good[first..second],
+    ]
+    .concat();
+    copy.write(&Component::Data, &swapped);
+    let outcome = copy.scrub();
+    verified(&outcome, "swapped partitions");
+    assert_eq!(outcome.scrubbed.lost.count, 0, "{:#?}", outcome.events);
+    assert_eq!(outcome.scrubbed.reordered, 2, "{:#?}", outcome.events);
+    assert_eq!(outcome.scrubbed.written.len(), 2);
+    assert_eq!(merged(&written(&outcome)), alone);
+}
+
+#[test]
+fn rows_that_are_out_of_order_or_twice_are_set_in_order() {
+    let copy = plain("oa/uncompressed");
+    let good = copy.read(&Component::Data);
+    let original = contents(std::slice::from_ref(&copy.descriptor));
+    let alone = merged(std::slice::from_ref(&copy.descriptor));
+    // Two rows that follow each other, and the bytes behind them.
+    let rows = |p: &Partition| {
+        let mut at: Vec<_> = p.rows.values().map(|(_, at)| at.clone()).collect();
+        at.sort_by_key(|at| at.start);
+        at
+    };
+    let wide = original.values().map(rows).find(|rows| rows.len() > 3);
+    let rows = wide.unwrap();
+    let bytes = |at: &Range<u64>| &good[at.start as usize..at.end as usize];
+    let changed = [
+        &good[..rows[1].start as usize],
+        bytes(&rows[2]),
+        bytes(&rows[1]),
+        bytes(&rows[1]),
+        &good[rows[2].end as usize..],
+    ]
+    .concat();
+    copy.write(&Component::Data, &changed);
+    let outcome = copy.scrub();
+    verified(&outcome, "swapped rows");
+    assert_eq!(outcome.scrubbed.lost.count, 0, "{:#?}", outcome.events);
+    assert_eq!(outcome.scrubbed.reordered, 2, "{:#?}", outcome.events);
+    assert_eq!(merged(&written(&outcome)), alone);
+}
+
+#[test]
+fn one_bad_row_costs_that_row() {
+    let copy = plain("oa/uncompressed");
+    let good = copy.read(&Component::Data);
+    let original = contents(std::slice::from_ref(&copy.descriptor));
+    for partition in original.values() {
+        for (clustering, (_, at)) in &partition.rows {
+            if clustering == "static" {
+                continue;
+            }
+            let mut bytes = good.clone();
+            // Flags that no row has.
+            bytes[at.start as usize] = 0xfe;
+            copy.write(&Component::Data, &bytes);
+            let outcome = copy.scrub();
+            verified(&outcome, clustering);
+            let unsaved = compare(&original, &outcome, at, |_| true, clustering);
+            assert!(unsaved <= 1, "{:#?}", outcome.events);
+        }
     }
 }

@@ -445,6 +445,10 @@ impl<'a> Salvage<'a> {
         let row = RowRef::new(self.bytes.from(at), &self.row);
         let prefix = (row.clustering(), BoundKind::Clustering);
         if let Err(e) = check_row(&self.inputs, row, &mut self.totals) {
+            if !self.has_checksums {
+                // It need not be a row at all.
+                return self.damaged(at, Trouble::Wrong(e));
+            }
             let between = (Some(bound_of(prefix)), None);
             return self.lose_of_partition(LossKind::Row, (at, at + len), between, e);
         }
@@ -516,6 +520,7 @@ impl<'a> Salvage<'a> {
         self.has_saved = true;
         match told {
             None => Ok(()),
+            Some(e) if !self.has_checksums => self.damaged(at, Trouble::Wrong(e)),
             Some(e) => {
                 let between = (Some(bound), None);
                 self.lose_of_partition(LossKind::RangeTombstone, (at, at + len), between, e)
