@@ -4,7 +4,6 @@ mod args;
 mod cmd;
 mod failure;
 mod output;
-mod progress;
 
 use std::process::ExitCode;
 

@@ -28,6 +28,20 @@ impl OutputDirectory {
             true => out.join(place(table)),
             false => out.to_owned(),
         };
+        let directory = OutputDirectory::at(path)?;
+        if is_same(&directory.path, &table.directory) {
+            return Err(Error::invalid("the SSTables that are read lie there")
+                .advise("choose another directory: new ones beside them would be read with them")
+                .in_file(&directory.path));
+        }
+        Ok(directory)
+    }
+
+    /// This directory, made if it is not there.
+    ///
+    /// # Errors
+    /// `Io` if it cannot be made.
+    pub fn at(path: PathBuf) -> Result<Self> {
         let missing = path.ancestors().take_while(|p| {
             let is_named = !p.as_os_str().is_empty();
             is_named && std::fs::symlink_metadata(p).is_err()
@@ -35,11 +49,6 @@ impl OutputDirectory {
         let made: Vec<PathBuf> = missing.map(Path::to_owned).collect();
         let directory = OutputDirectory { path, made };
         std::fs::create_dir_all(&directory.path).map_err(|e| Error::io(&directory.path, e))?;
-        if is_same(&directory.path, &table.directory) {
-            return Err(Error::invalid("the SSTables that are read lie there")
-                .advise("choose another directory: new ones beside them would be read with them")
-                .in_file(&directory.path));
-        }
         Ok(directory)
     }
 

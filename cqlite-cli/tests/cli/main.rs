@@ -1,6 +1,7 @@
 //! Runs the real binary over the golden tables.
 
 mod bad_files;
+mod bad_output;
 mod golden_dump;
 mod golden_metadata;
 mod import;

@@ -3,10 +3,11 @@
 mod csv;
 
 use crate::args::{ImportArgs, InputFormat};
-use crate::cmd::{counted, now};
+use crate::cmd::outputs::OutputDirectory;
+use crate::cmd::progress::Progress;
+use crate::cmd::{counted, interrupt, now};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
-use crate::progress::Progress;
 use cqlite_core::cql::ast::Statement;
 use cqlite_core::cql::{Statements, parse_literal, parse_select, parse_statement};
 use cqlite_core::limits::CQL_TEXT_BYTES_MAX;
@@ -32,6 +33,7 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// Reads the file and writes the SSTables.
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
+    interrupt::watch();
     let table = Arc::new(find_table(args)?);
     let format = input_format(args)?;
     let options = options(args, &table)?;
@@ -43,7 +45,7 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
             Box::new(BufReader::with_capacity(BUFFER_BYTES, file))
         }
     };
-    std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
+    let _output = OutputDirectory::at(args.out.clone())?;
     let header = Arc::new(StreamHeader::of_table(&table));
     let node = match args.now {
         Some(_) => 0,
@@ -62,19 +64,22 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
             count: 0,
             max: args.max_errors,
         },
-        progress: Progress::new("rows"),
+        progress: Progress::default(),
     };
     let read = match format {
         InputFormat::Csv => import.csv(input),
         InputFormat::Jsonl => import.json_lines(input),
         InputFormat::Cql => import.statements(input),
     };
-    import.progress.clear();
-    read?;
+    import
+        .progress
+        .interrupt(|| read)
+        .map_err(interrupt::blame)?;
     let Import { sink, rejects, .. } = import;
     let rejected = rejects.finish()?;
     let mut out = Out::stdout()?;
-    for written in sink.finish()? {
+    let written = sink.finish();
+    for written in written.map_err(|e| interrupt::blame(e.into()))? {
         let name = args.out.join(written.descriptor.base_name());
         let line = format!(
             "{}: {}, {} bytes\n",
@@ -178,6 +183,7 @@ fn options(args: &ImportArgs, table: &TableSchema) -> Result<BuilderOptions> {
         compression.chunk_length = length;
     }
     let mut options = BuilderOptions::new(version, write);
+    options.watch = interrupt::check;
     options.max_size = args.max_sstable_size.map(|mib| mib.saturating_mul(1 << 20));
     Ok(options)
 }
@@ -211,6 +217,13 @@ struct Import {
 }
 
 impl Import {
+    /// One more row or statement came in.
+    #[inline]
+    fn added(&self) -> Result<()> {
+        self.progress.count("rows");
+        interrupt::check()
+    }
+
     fn csv(&mut self, input: impl BufRead) -> Result<(), Failure> {
         let mut reader = csv::Reader::new(input);
         let mut record = csv::Record::default();
@@ -267,7 +280,7 @@ impl Import {
                 insert.add(&values, &self.when, &mut self.sink)
             };
             match add() {
-                Ok(()) => self.progress.add(1),
+                Ok(()) => self.added()?,
                 Err(e) => self.rejects.reject(record.line, &record.raw, e)?,
             }
         }
@@ -322,7 +335,7 @@ impl Import {
                 insert.add(&values, &self.when, &mut self.sink)
             };
             match add() {
-                Ok(()) => self.progress.add(1),
+                Ok(()) => self.added()?,
                 Err(e) => self.rejects.reject(number, &line, e)?,
             }
         }
@@ -342,7 +355,7 @@ impl Import {
                 modifier.execute(&statement, &self.when, &mut self.sink)
             };
             match execute() {
-                Ok(()) => self.progress.add(1),
+                Ok(()) => self.added()?,
                 Err(e) => {
                     let mut raw = text.text.trim_end().as_bytes().to_vec();
                     raw.push(b'\n');

@@ -45,6 +45,8 @@ pub struct BuilderOptions {
     pub max_size: Option<u64>,
     /// Bytes of rows that are held in memory before they are sorted and spilled.
     pub memory: usize,
+    /// Is asked before each partition is written; an error of its ends the work.
+    pub watch: fn() -> Result<()>,
 }
 
 impl BuilderOptions {
@@ -55,6 +57,7 @@ impl BuilderOptions {
             write,
             max_size: None,
             memory: MEMORY_BYTES,
+            watch: || Ok(()),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Outputs {
     header: Arc<StreamHeader>,
     options: WriteOptions,
     max_size: u64,
+    watch: fn() -> Result<()>,
     written: Vec<Written>,
     /// Before the transaction, for its files are closed before they are deleted.
     writer: Option<SSTableWriter>,
@@ -38,6 +39,7 @@ impl Outputs {
             header,
             options: options.write,
             max_size: options.max_size.unwrap_or(u64::MAX),
+            watch: options.watch,
             written: Vec::new(),
             writer: None,
         })
@@ -60,6 +62,7 @@ impl Outputs {
         stats: EncodingStats,
     ) -> Result<()> {
         while source.next_partition()? {
+            (self.watch)()?;
             let writer = match &mut self.writer {
                 Some(writer) => writer,
                 none => none.insert(SSTableWriter::create_in(
