@@ -360,6 +360,14 @@ fn adds_nothing(of: &Descriptor, outcome: &Outcome, what: &str) {
 struct Random(u64);
 
 impl Random {
+    /// Of this seed, or of the one that CQLITE_SEED says.
+    fn new(seed: u64) -> Self {
+        let given = std::env::var("CQLITE_SEED").ok();
+        let seed = given.and_then(|s| s.parse().ok()).unwrap_or(seed);
+        println!("CQLITE_SEED={seed}");
+        Random(seed)
+    }
+
     fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
@@ -384,12 +392,7 @@ fn covered_by(sstable: &SSTable, offset: u64) -> Option<Range<u64>> {
 
 #[test]
 fn a_flipped_bit_costs_no_more_than_its_chunk() {
-    let mut random = Random(7);
-    let seed = std::env::var("CQLITE_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok());
-    random.0 = seed.unwrap_or(random.0);
-    println!("CQLITE_SEED={}", random.0);
+    let mut random = Random::new(7);
     let (mut damaged, mut unsaved) = (0, 0);
     for descriptor in all_golden().into_iter().step_by(2) {
         let sstable =
@@ -438,7 +441,7 @@ fn a_flipped_bit_costs_no_more_than_its_chunk() {
 
 #[test]
 fn whatever_is_in_the_index_nothing_wrong_is_saved() {
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     for descriptor in all_golden().into_iter().step_by(7) {
         let copy = Copy::of(&descriptor);
         if copy.schema.is_some() {
@@ -471,7 +474,7 @@ fn whatever_is_in_the_index_nothing_wrong_is_saved() {
 
 #[test]
 fn without_an_index_all_before_the_damage_is_saved() {
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     let (mut found_again, mut all) = (0, 0);
     for descriptor in all_golden().into_iter().step_by(5) {
         let copy = Copy::of(&descriptor);
@@ -522,7 +525,7 @@ fn without_an_index_all_before_the_damage_is_saved() {
 
 #[test]
 fn what_precedes_the_end_of_a_cut_file_is_saved() {
-    let mut random = Random(17);
+    let mut random = Random::new(17);
     for descriptor in all_golden().into_iter().step_by(5) {
         let copy = Copy::of(&descriptor);
         if copy.schema.is_some() {
@@ -551,7 +554,7 @@ fn what_precedes_the_end_of_a_cut_file_is_saved() {
 
 #[test]
 fn plain_bytes_that_nothing_checks_do_no_harm() {
-    let mut random = Random(19);
+    let mut random = Random::new(19);
     for descriptor in all_golden() {
         let copy = Copy::of(&descriptor);
         if copy.has(&Component::CompressionInfo) || copy.schema.is_some() {

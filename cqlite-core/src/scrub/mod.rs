@@ -22,7 +22,7 @@ pub use event::{Loss, LossKind, Lost, Reordered, ScrubEvent};
 
 use crate::compaction::Destination;
 use crate::merge::MergeRules;
-use crate::model::{PartitionSource, StreamHeader};
+use crate::model::{NO_DELETION_TIME, PartitionSource, StreamHeader};
 use crate::schema::{Column, TableSchema};
 use crate::sstable::big::Summary;
 use crate::sstable::bti::Partitions;
@@ -172,6 +172,10 @@ pub fn scrub(
         stream: stream.clone(),
         filter: parts.filter.as_ref(),
         key_range: stats.and_then(|stats| stats.key_range.as_ref()),
+        may_have_deletions: stats.is_none_or(|stats| {
+            stats.has_partition_deletions != Some(false)
+                && stats.min_local_deletion_time != NO_DELETION_TIME
+        }),
         version: destination.version,
         options,
     };

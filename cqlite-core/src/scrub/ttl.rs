@@ -20,3 +20,46 @@ pub(super) fn reinsert(row: &mut RowBuf) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CellSpan, LivenessInfo, NO_DELETION_TIME, Span};
+
+    #[test]
+    fn only_what_overflowed_is_changed() {
+        let cell = |ttl, local_deletion_time| CellSpan {
+            column: 0,
+            ttl,
+            timestamp: 5,
+            local_deletion_time,
+            path: Span::NULL,
+            value: Span::EMPTY,
+        };
+        let liveness = |local_expiration_time, timestamp| LivenessInfo {
+            timestamp,
+            ttl: 60,
+            local_expiration_time,
+        };
+        let good = [cell(0, NO_DELETION_TIME), cell(60, 1_700_000_000)];
+        let mut row = RowBuf {
+            liveness: liveness(INVALID_DELETION_TIME, 5),
+            cells: vec![good[0], good[1], cell(60, INVALID_DELETION_TIME)],
+            ..RowBuf::default()
+        };
+        reinsert(&mut row);
+        assert_eq!(row.liveness, liveness(LEGACY_DELETION_TIME_MAX, 6));
+        assert_eq!(row.cells[..2], good);
+        let fixed = CellSpan {
+            timestamp: 6,
+            ..cell(60, LEGACY_DELETION_TIME_MAX)
+        };
+        assert_eq!(row.cells[2], fixed);
+        // What is good, and a deletion without TTL, stays.
+        row.liveness = liveness(7, 5);
+        row.cells = vec![cell(0, INVALID_DELETION_TIME)];
+        reinsert(&mut row);
+        assert_eq!(row.liveness, liveness(7, 5));
+        assert_eq!(row.cells, [cell(0, INVALID_DELETION_TIME)]);
+    }
+}

@@ -205,7 +205,7 @@ impl Salvage<'_> {
             if let Some(resumed) = self.resume(start, from, is_readable) {
                 let none = (None, None);
                 let at = (start, start);
-                if row_index.is_none() {
+                if row_index.is_none() && self.inputs.may_have_deletions {
                     let e = cause.clone();
                     self.lose_of_partition(LossKind::PartitionDeletion, at, none.clone(), e)?;
                 }

@@ -54,6 +54,8 @@ pub(super) struct Inputs<'a> {
     pub filter: Option<&'a BloomFilter<crate::io::Mapped>>,
     /// First and last key, by Statistics.db.
     pub key_range: Option<&'a (Vec<u8>, Vec<u8>)>,
+    /// Whether partitions may be deleted, by Statistics.db.
+    pub may_have_deletions: bool,
     /// Version of the new SSTables.
     pub version: Version,
     pub options: &'a ScrubOptions,
