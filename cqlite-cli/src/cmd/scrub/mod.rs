@@ -21,6 +21,8 @@ use cqlite_core::sstable::{
 };
 use cqlite_core::{Error, ErrorKind, Result};
 use manifest::Manifest;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Scrubs all SSTables of all paths, each on its own: one that cannot be read does not keep the others from being saved.
@@ -143,10 +145,24 @@ impl Scrubber<'_> {
         manifest.end(&scrubbed)?;
         transaction.commit()?;
         let manifest = manifest.keep();
-        let text = std::fs::read(&manifest).map_err(|e| Error::io(&manifest, e))?;
-        self.out.text.extend_from_slice(&text);
-        self.out.flush()?;
+        self.print(&manifest)?;
         Ok(scrubbed)
+    }
+
+    /// Prints a file.
+    fn print(&mut self, path: &Path) -> Result<(), Failure> {
+        let failed = |e| Failure::from(Error::io(path, e));
+        let mut file = BufReader::new(File::open(path).map_err(failed)?);
+        loop {
+            let text = file.fill_buf().map_err(failed)?;
+            if text.is_empty() {
+                return self.out.flush();
+            }
+            self.out.text.extend_from_slice(text);
+            let read = text.len();
+            file.consume(read);
+            self.out.drain()?;
+        }
     }
 }
 

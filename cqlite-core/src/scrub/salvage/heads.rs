@@ -288,7 +288,9 @@ impl Salvage<'_> {
         let Some(guide) = self.guide.as_mut().filter(|guide| guide.is_proved()) else {
             return;
         };
-        self.limit = guide.next_position(length, &mut self.findings);
+        let next = guide.next_position(length, &mut self.findings);
+        // Positions that do not ascend tell nothing.
+        self.limit = next.filter(|next| *next > self.start);
         self.blocks = guide.blocks();
     }
 
