@@ -305,12 +305,6 @@ impl SSTableWriter {
         self.keys.count
     }
 
-    /// The SSTable will not be taken for repaired, whatever its provenance was.
-    pub fn set_unrepaired(&mut self) {
-        self.options.provenance.repaired_at = 0;
-        self.options.provenance.pending_repair = None;
-    }
-
     /// Writes the partition that `source` stands on, to its end. `false` if it says nothing, and nothing was written.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! Authority: `o.a.c.schema.{CompressionParams,TableParams}`, `o.a.c.io.sstable.metadata.MetadataCollector`.
 
+use super::SSTableWriter;
 use super::stats::Provenance;
 use crate::limits::CHUNK_LENGTH_BYTES_MAX;
 use crate::partitioner::Partitioner;
@@ -115,5 +116,13 @@ impl WriteOptions {
             ));
         }
         Ok(())
+    }
+}
+
+impl SSTableWriter {
+    /// The SSTable will not be taken for repaired, whatever its options said: something that was repaired is missing in it.
+    pub fn set_unrepaired(&mut self) {
+        self.options.provenance.repaired_at = 0;
+        self.options.provenance.pending_repair = None;
     }
 }
