@@ -11,7 +11,7 @@ from golden import READ_NOW
 from rewritten import CQLITE, TIMEOUT, Fault, data_files
 
 # Of more than one chunk, so that something is left; without static columns, which are null in rows whose static row is lost.
-TABLES = ("compressed_lz4", "compressed_zstd", "compressed_deflate", "many_partitions", "range_tombstones", "uncompressed_compacted", "wide_tombstones")
+TABLES = ("compressed_lz4", "compressed_zstd", "compressed_deflate", "many_partitions", "range_tombstones", "uncompressed_compacted")
 
 
 def damage(folder, seed):
