@@ -156,6 +156,9 @@ class Imported:
             # Cassandra takes no static columns alone.
             if any(name in clustering and value is None for name, value in members):
                 continue
+            # Keys that are objects or lists of JSON themselves hold numbers as they are.
+            if re.search(r'"[\[{](?:[^"\\]|\\.)*?\d[.eE](?:[^"\\]|\\.)*" *:', row):
+                continue
             # null is unset.
             text = "{" + ", ".join(f"{json.dumps(name)}: {json_text(value)}" for name, value in members if value is not None) + "}"
             lines.append((text + "\n", t.text("INSERT INTO $t JSON '" + text.replace("'", "''") + "' DEFAULT UNSET")))

@@ -11,6 +11,7 @@ import golden
 import scrubbed
 import tables  # noqa: F401  (registers the golden tables)
 from golden import GOLDEN, Node, Tools
+from lanes import side_by_side
 from rewritten import COMPRESSORS, OWN, Rewritten
 
 OLDER = ("ma", "mb", "mc", "md", "me", "na")
@@ -43,6 +44,43 @@ def columns(source, i, rotation, arguments):
     return (OWN,)
 
 
+def judge_version(version, arguments, rotation):
+    """Judges the golden tables that become SSTables of a version: counts of what was done, and the faults."""
+    at = time.time()
+    counts, faults = collections.Counter(), []
+    only = arguments.only and arguments.only.split(",")
+    # A node has one partitioner: the unusual ones are booted for one format a day.
+    unusual = not arguments.ci or rotation % 3 == list(golden.VERSIONS).index(version)
+    chosen = [s for s in sources(version, rotation, arguments.matrix or only) if (not only or os.path.basename(s) in only)
+              and (unusual or os.path.basename(s) not in PARTITIONERS)]
+    by_partitioner = collections.defaultdict(list)
+    for i, source in enumerate(chosen):
+        by_partitioner[PARTITIONERS.get(os.path.basename(source), MURMUR)].append((i, source))
+    tools = Tools(version, home=os.path.join(golden.WORK, f"judge-tools-{version}")) if chosen else None
+    for partitioner, tables_of_it in by_partitioner.items():
+        node = Node(version, partitioner=partitioner, home=os.path.join(golden.WORK, f"judge-node-{version}"))
+        rewritten = Rewritten(node, tools)
+        for i, source in tables_of_it:
+            with open(os.path.join(source, "schema.cql"), encoding="utf-8") as f:
+                schema = f.read()
+            with open(os.path.join(source, "answers.jsonl"), encoding="utf-8") as f:
+                answers = [json.loads(line) for line in f]
+            for column in columns(source, i, rotation, arguments):
+                # A compressor knows nothing of rows: all of them are asked for, once.
+                asked = answers if column == OWN else answers[:1]
+                rewritten.judge(os.path.basename(source), source, schema, asked, column)
+        for i, source in tables_of_it:
+            if os.path.basename(source) in scrubbed.TABLES:
+                scrubbed.judge(rewritten, source, rotation * 1000 + i)
+        node.stop()
+        counts.update(rewritten.counts)
+        faults += rewritten.faults
+    if tools:
+        tools.stop()
+    print(f"{version}: {len(chosen)} golden tables, {time.time() - at:.0f} s", flush=True)
+    return counts, faults
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--format", default="all", choices=["nb", "oa", "da", "all"])
@@ -53,39 +91,11 @@ def main():
     arguments = parser.parse_args()
     start = time.time()
     rotation = arguments.rotation if arguments.rotation is not None else int(start // 86_400)
-    only = arguments.only and arguments.only.split(",")
     counts, faults = collections.Counter(), []
-    for version in golden.VERSIONS if arguments.format == "all" else [arguments.format]:
-        at = time.time()
-        # A node has one partitioner: the unusual ones are booted for one format a day.
-        unusual = not arguments.ci or rotation % 3 == list(golden.VERSIONS).index(version)
-        chosen = [s for s in sources(version, rotation, arguments.matrix or only) if (not only or os.path.basename(s) in only)
-                  and (unusual or os.path.basename(s) not in PARTITIONERS)]
-        by_partitioner = collections.defaultdict(list)
-        for i, source in enumerate(chosen):
-            by_partitioner[PARTITIONERS.get(os.path.basename(source), MURMUR)].append((i, source))
-        tools = Tools(version) if chosen else None
-        for partitioner, tables_of_it in by_partitioner.items():
-            node = Node(version, partitioner=partitioner, home=os.path.join(golden.WORK, "judge-node"))
-            rewritten = Rewritten(node, tools)
-            for i, source in tables_of_it:
-                with open(os.path.join(source, "schema.cql"), encoding="utf-8") as f:
-                    schema = f.read()
-                with open(os.path.join(source, "answers.jsonl"), encoding="utf-8") as f:
-                    answers = [json.loads(line) for line in f]
-                for column in columns(source, i, rotation, arguments):
-                    # A compressor knows nothing of rows: all of them are asked for, once.
-                    asked = answers if column == OWN else answers[:1]
-                    rewritten.judge(os.path.basename(source), source, schema, asked, column)
-            for i, source in tables_of_it:
-                if os.path.basename(source) in scrubbed.TABLES:
-                    scrubbed.judge(rewritten, source, rotation * 1000 + i)
-            node.stop()
-            counts.update(rewritten.counts)
-            faults += rewritten.faults
-        if tools:
-            tools.stop()
-        print(f"{version}: {len(chosen)} golden tables, {time.time() - at:.0f} s", flush=True)
+    versions = list(golden.VERSIONS) if arguments.format == "all" else [arguments.format]
+    for counted, found in side_by_side(judge_version, versions, arguments, rotation):
+        counts += counted
+        faults += found
     print(f"rotation {rotation}, {time.time() - start:.0f} s: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
     if faults:
         by_table = collections.Counter(label for label, _ in faults)

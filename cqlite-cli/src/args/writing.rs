@@ -36,8 +36,9 @@ pub struct ImportArgs {
     /// Version of the SSTables
     #[arg(long, default_value = "oa", value_parser = ["nb", "oa", "da"])]
     pub version: String,
-    /// lz4, zstd, snappy, deflate, noop or none [default: the table's]
-    #[arg(long, value_name = "NAME")]
+    /// lz4, zstd, snappy, deflate, noop, none for plain bytes with CRC.db, or a
+    /// map as in CREATE TABLE [default: the table's]
+    #[arg(long, value_name = "NAME|MAP")]
     pub compression: Option<String>,
     /// KiB of a compressed chunk, a power of two [default: the table's]
     #[arg(long, value_name = "KIB")]
@@ -98,9 +99,10 @@ pub struct OutputArgs {
         default_value = "oa"
     )]
     pub version: OutputVersion,
-    /// How they are compressed [default: as they were]
-    #[arg(long, value_enum, ignore_case = true)]
-    pub compression: Option<OutputCompression>,
+    /// lz4, zstd, snappy, deflate, noop, none for plain bytes with CRC.db, or a
+    /// map as in CREATE TABLE [default: as they were]
+    #[arg(long, value_name = "NAME|MAP")]
+    pub compression: Option<String>,
     /// Uncompressed length of a chunk: bytes, or with K or M; numbers below 1024
     /// are KiB [default: as it was, else 16K]
     #[arg(long, value_name = "SIZE", value_parser = chunk_length)]
@@ -118,35 +120,15 @@ pub enum OutputVersion {
     Da,
 }
 
-/// A compressor, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum OutputCompression {
-    /// LZ4Compressor
-    #[value(alias = "LZ4Compressor")]
-    Lz4,
-    /// ZstdCompressor
-    #[value(alias = "ZstdCompressor")]
-    Zstd,
-    /// SnappyCompressor
-    #[value(alias = "SnappyCompressor")]
-    Snappy,
-    /// DeflateCompressor
-    #[value(alias = "DeflateCompressor")]
-    Deflate,
-    /// NoopCompressor: chunks with checksums
-    #[value(alias = "NoopCompressor")]
-    Noop,
-    /// Plain bytes with CRC.db
-    None,
-}
-
 pub(super) const REWRITE_EXAMPLES: &str = "\
 Rows are written as they are: nothing is purged. `compact` purges.
 
 Examples:
   cqlite rewrite old/ks/table-5a1c3950... --out new/
   cqlite rewrite data/ --out upgraded/ --version da
-  cqlite rewrite nb-1-big-Data.db --out plain/ --compression none";
+  cqlite rewrite nb-1-big-Data.db --out plain/ --compression none
+  cqlite rewrite data/ --out small/ \\
+    --compression \"{'class': 'ZstdCompressor', 'compression_level': 9}\"";
 
 /// Options of `rewrite`.
 #[derive(Args)]

@@ -1,13 +1,15 @@
 //! What the verbs that write SSTables share: where these go, and what is told of them.
 
-use crate::args::{OutputArgs, OutputCompression, OutputVersion};
+use crate::args::{OutputArgs, OutputVersion};
 use crate::cmd::progress::Progress;
 use crate::cmd::{counted, interrupt};
 use crate::failure::Failure;
 use crate::output::Out;
 use cqlite_core::compaction::{CompressionChange, Destination, Watch};
 use cqlite_core::sstable::component::compression_info::Compressor;
-use cqlite_core::sstable::{SSTable, TableDirectory, Transaction, Version, Written};
+use cqlite_core::sstable::{
+    CompressionOptions, SSTable, TableDirectory, Transaction, Version, Written,
+};
 use cqlite_core::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +57,7 @@ impl OutputDirectory {
     /// Where new SSTables go, as the command line says.
     ///
     /// # Errors
-    /// `Internal` for a version that is unknown.
+    /// `InvalidInput` or `Unsupported` for a compression that is none.
     pub fn destination(
         &self,
         args: &OutputArgs,
@@ -67,7 +69,18 @@ impl OutputDirectory {
             OutputVersion::Oa => ("oa", "big"),
             OutputVersion::Da => ("da", "bti"),
         };
-        if args.chunk_length.is_some() && args.compression == Some(OutputCompression::None) {
+        let compression = match args.compression.as_deref() {
+            None => CompressionChange::Keep,
+            Some(text) if text.eq_ignore_ascii_case("none") => CompressionChange::Without,
+            Some(map) if map.trim_start().starts_with('{') => {
+                match CompressionOptions::parse_cql(map)? {
+                    Some(options) => CompressionChange::As(options),
+                    None => CompressionChange::Without,
+                }
+            }
+            Some(name) => CompressionChange::With(Compressor::named(name)?),
+        };
+        if args.chunk_length.is_some() && compression == CompressionChange::Without {
             return Err(Error::invalid(
                 "plain bytes have no chunks: --chunk-length goes with a compression",
             ));
@@ -75,15 +88,7 @@ impl OutputDirectory {
         Ok(Destination {
             directory: &self.path,
             version: Version::parse(letters, format)?,
-            compression: match args.compression {
-                None => CompressionChange::Keep,
-                Some(OutputCompression::None) => CompressionChange::Without,
-                Some(OutputCompression::Lz4) => CompressionChange::With(Compressor::Lz4),
-                Some(OutputCompression::Zstd) => CompressionChange::With(Compressor::Zstd),
-                Some(OutputCompression::Snappy) => CompressionChange::With(Compressor::Snappy),
-                Some(OutputCompression::Deflate) => CompressionChange::With(Compressor::Deflate),
-                Some(OutputCompression::Noop) => CompressionChange::With(Compressor::Noop),
-            },
+            compression,
             chunk_length: args.chunk_length,
             max_sstable_size,
             operation,

@@ -61,6 +61,18 @@ fn compression_is_kept_or_as_asked_for() {
             &["--compression", "Snappy", "--chunk-length", "4"],
             "Compressor: org.apache.cassandra.io.compress.SnappyCompressor",
         ),
+        (
+            &["--compression", "LZ4Compressor"],
+            "Compressor: org.apache.cassandra.io.compress.LZ4Compressor",
+        ),
+        (
+            &[
+                "--compression",
+                "{'class': 'DeflateCompressor', 'chunk_length_in_kb': 4}",
+            ],
+            "Compressor: org.apache.cassandra.io.compress.DeflateCompressor",
+        ),
+        (&["--compression", "{'enabled': 'false'}"], "Compressor: -"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let mut args = vec!["rewrite", "nb/compressed_zstd", "--out", text(dir.path())];
@@ -69,6 +81,37 @@ fn compression_is_kept_or_as_asked_for() {
         let metadata = good(run(&["metadata", text(dir.path())]));
         assert!(metadata.contains(says), "{metadata}");
         assert_eq!(dump(text(dir.path())), dump("nb/compressed_zstd"));
+    }
+}
+
+#[test]
+fn a_compression_that_cassandra_would_not_open_is_refused() {
+    for (compression, says) in [
+        ("rar", "`rar`"),
+        ("{'class': 'rar'}", "`rar`"),
+        ("{'chunk_length_in_kb': 4}", "is no compression"),
+        (
+            "{'class': 'SnappyCompressor', 'compression_level': 3}",
+            "no option of SnappyCompressor",
+        ),
+        (
+            "{'class': 'LZ4Compressor', 'lz4_compressor_type': 'best'}",
+            "`best`",
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let to = text(dir.path());
+        let ran = run(&[
+            "rewrite",
+            "oa/ten",
+            "--out",
+            to,
+            "--compression",
+            compression,
+        ]);
+        assert_ne!(ran.status, 0, "{compression}");
+        assert!(ran.err.contains(says), "{compression}: {}", ran.err);
+        assert!(children(dir.path()).is_empty());
     }
 }
 

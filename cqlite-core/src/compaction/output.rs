@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub type Watch<'a> = dyn FnMut(u64) -> Result<()> + 'a;
 
 /// How the compression of the input becomes that of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompressionChange {
     /// As the input's.
     Keep,
@@ -28,6 +28,8 @@ pub enum CompressionChange {
     Without,
     /// Another algorithm, with its defaults.
     With(Compressor),
+    /// Just so.
+    As(CompressionOptions),
 }
 
 /// Where new SSTables go.
@@ -78,14 +80,15 @@ impl Destination<'_> {
             chunk_length: info.chunk_length(),
             max_compressed_length: info.max_compressed_length(),
         });
-        let mut compression = match (self.compression, of_input) {
+        let mut compression = match (&self.compression, of_input) {
             (CompressionChange::Keep, of_input) => of_input,
             (CompressionChange::Without, _) => None,
-            (CompressionChange::With(compressor), Some(old)) if old.compressor == compressor => {
+            (CompressionChange::As(options), _) => Some(options.clone()),
+            (CompressionChange::With(compressor), Some(old)) if old.compressor == *compressor => {
                 Some(old)
             }
             (CompressionChange::With(compressor), _) => Some(CompressionOptions {
-                compressor,
+                compressor: *compressor,
                 ..CompressionOptions::default()
             }),
         };

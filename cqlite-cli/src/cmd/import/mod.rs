@@ -17,7 +17,7 @@ use cqlite_core::partitioner::Partitioner;
 use cqlite_core::schema::{TableSchema, parse_schema};
 use cqlite_core::sstable::builder::{BuilderOptions, UnsortedBuilder};
 use cqlite_core::sstable::component::compression_info::Compressor;
-use cqlite_core::sstable::{Format, Version, WriteOptions};
+use cqlite_core::sstable::{CompressionOptions, Format, Version, WriteOptions};
 use cqlite_core::types::{CqlType, Json, json_column_name};
 use cqlite_core::{Error, ErrorKind, Result};
 use std::collections::HashMap;
@@ -159,24 +159,21 @@ fn options(args: &ImportArgs, table: &TableSchema) -> Result<BuilderOptions> {
     let mut write = WriteOptions::of_table(table)?;
     let key_type = StreamHeader::of_table(table).key_type;
     write.partitioner = Partitioner::from_class_name(&args.partitioner, &key_type)?;
-    if let Some(name) = &args.compression {
-        let compressor = match name.to_ascii_lowercase().as_str() {
-            "none" => None,
-            "lz4" => Some(Compressor::Lz4),
-            "zstd" => Some(Compressor::Zstd),
-            "snappy" => Some(Compressor::Snappy),
-            "deflate" => Some(Compressor::Deflate),
-            "noop" => Some(Compressor::Noop),
-            _ => Some(Compressor::parse(name)?),
-        };
-        write.compression = compressor.map(|compressor| {
+    match args.compression.as_deref() {
+        None => {}
+        Some(text) if text.eq_ignore_ascii_case("none") => write.compression = None,
+        Some(map) if map.trim_start().starts_with('{') => {
+            write.compression = CompressionOptions::parse_cql(map)?;
+        }
+        Some(name) => {
+            let compressor = Compressor::named(name)?;
             let mut options = write.compression.take().unwrap_or_default();
             if options.compressor != compressor {
                 options.options.clear();
             }
             options.compressor = compressor;
-            options
-        });
+            write.compression = Some(options);
+        }
     }
     if let (Some(kib), Some(compression)) = (args.chunk_length, &mut write.compression) {
         let length = kib.saturating_mul(1024);

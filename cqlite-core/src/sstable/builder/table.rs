@@ -51,6 +51,21 @@ impl WriteOptions {
     }
 }
 
+impl CompressionOptions {
+    /// By a map as in `CREATE TABLE ... WITH compression`: `{'class': 'ZstdCompressor', 'compression_level': 6}`; `None` if it
+    /// says that nothing is compressed.
+    ///
+    /// # Errors
+    /// `InvalidInput` for text that is none, `Unsupported` for an unknown compressor.
+    pub fn parse_cql(text: &str) -> Result<Option<Self>> {
+        let wrong = || {
+            Error::invalid(format!("`{text}` is no compression"))
+                .advise("such as {'class': 'ZstdCompressor', 'compression_level': 6}")
+        };
+        compression(&parse_literal(text).map_err(|_| wrong())?, &wrong)
+    }
+}
+
 fn compression(literal: &Literal, wrong: &dyn Fn() -> Error) -> Result<Option<CompressionOptions>> {
     let entries = match literal {
         Literal::Map(entries) => entries,

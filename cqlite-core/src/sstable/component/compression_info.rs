@@ -51,6 +51,38 @@ impl Compressor {
 }
 
 impl Compressor {
+    /// The compressor that someone names: `lz4`, `LZ4Compressor`, or the class with its package.
+    ///
+    /// # Errors
+    /// `Unsupported` for an unknown one.
+    pub fn named(name: &str) -> Result<Self> {
+        let known = [
+            Compressor::Lz4,
+            Compressor::Snappy,
+            Compressor::Deflate,
+            Compressor::Zstd,
+            Compressor::Noop,
+        ];
+        let is_meant = |compressor: &Compressor| {
+            let class = compressor.class_name();
+            let short = class.strip_suffix("Compressor").unwrap_or(class);
+            name.eq_ignore_ascii_case(class) || name.eq_ignore_ascii_case(short)
+        };
+        match known.into_iter().find(is_meant) {
+            Some(compressor) => Ok(compressor),
+            None => Compressor::parse(name),
+        }
+    }
+
+    /// Names of its own options (`ICompressor.supportedOptions`). With any other Cassandra does not open an SSTable.
+    pub fn option_names(self) -> &'static [&'static str] {
+        match self {
+            Compressor::Lz4 => &["lz4_high_compressor_level", "lz4_compressor_type"],
+            Compressor::Zstd => &["compression_level"],
+            Compressor::Snappy | Compressor::Deflate | Compressor::Noop => &[],
+        }
+    }
+
     /// Name of the class, without its package, as CompressionInfo.db keeps it.
     pub fn class_name(self) -> &'static str {
         match self {

@@ -476,5 +476,15 @@ mod tests {
         assert!(ChunkCompressor::new(&zstd("-3")).is_ok());
         assert!(ChunkCompressor::new(&zstd("23")).is_err());
         assert!(ChunkCompressor::new(&zstd("x")).is_err());
+        let lz4 = |name: &str, value: &str| CompressionOptions {
+            options: vec![(name.into(), value.into())],
+            ..Default::default()
+        };
+        assert!(lz4("lz4_compressor_type", "high").check().is_ok());
+        assert!(lz4("lz4_compressor_type", "higher").check().is_err());
+        assert!(lz4("lz4_high_compressor_level", "17").check().is_ok());
+        assert!(lz4("lz4_high_compressor_level", "18").check().is_err());
+        let e = lz4("compression_level", "3").check().unwrap_err();
+        assert!(e.message().contains("no option of LZ4Compressor"), "{e}");
     }
 }

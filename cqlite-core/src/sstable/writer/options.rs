@@ -15,7 +15,8 @@ use crate::{Error, Result};
 pub struct CompressionOptions {
     /// The algorithm.
     pub compressor: Compressor,
-    /// The algorithm's own options, as CompressionInfo.db keeps them: `compression_level` of Zstd.
+    /// The algorithm's own options, as CompressionInfo.db keeps them: `compression_level` of Zstd; `lz4_compressor_type` and
+    /// `lz4_high_compressor_level`, which are kept, while LZ4 compresses fast.
     pub options: Vec<(String, String)>,
     /// Uncompressed bytes of a chunk, a power of two.
     pub chunk_length: u32,
@@ -56,6 +57,32 @@ impl CompressionOptions {
                 "chunks of {length} bytes cannot be stored raw from {most} bytes on"
             ))
             .advise("`min_compress_ratio` is 0, or 1 and more"));
+        }
+        let known = self.compressor.option_names();
+        let class = self.compressor.class_name();
+        for (name, value) in &self.options {
+            if !known.contains(&name.as_str()) {
+                return Err(
+                    Error::invalid(format!("`{name}` is no option of {class}")).advise(
+                        match known {
+                            [] => "it has none".to_owned(),
+                            _ => format!("it has {}", known.join(" and ")),
+                        },
+                    ),
+                );
+            }
+            let is_good = match name.as_str() {
+                "lz4_compressor_type" => matches!(value.as_str(), "fast" | "high"),
+                "lz4_high_compressor_level" => matches!(value.parse(), Ok(1..=17)),
+                // The library knows its levels.
+                _ => true,
+            };
+            if !is_good {
+                return Err(Error::invalid(format!(
+                    "`{value}` makes no sense as {name} of {class}"
+                ))
+                .advise("the type is `fast` or `high`, the level from 1 to 17"));
+            }
         }
         Ok(())
     }
