@@ -336,17 +336,32 @@ fn check_whole(column: &ColumnRef<'_>, operator: &str) -> Result<()> {
     })
 }
 
+/// `AbstractType.referencesDuration`, to which sets, vectors and the keys of maps say no whatever they hold.
 fn holds_duration(ty: &CqlType) -> bool {
     match ty {
         CqlType::Duration => true,
-        CqlType::List { element, .. }
-        | CqlType::Set { element, .. }
-        | CqlType::Vector { element, .. } => holds_duration(element),
-        CqlType::Map { key, value, .. } => holds_duration(key) || holds_duration(value),
+        CqlType::List { element, .. } => holds_duration(element),
+        CqlType::Map { value, .. } => holds_duration(value),
         CqlType::Tuple(types) => types.iter().any(holds_duration),
         CqlType::Udt { definition, .. } => {
             definition.fields.iter().any(|(_, ty)| holds_duration(ty))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_sliced_whatever_they_hold() {
+        let vector = CqlType::Vector {
+            element: CqlType::Duration.into(),
+            dimension: 2,
+        };
+        assert!(!holds_duration(&vector));
+        assert!(!holds_duration(&CqlType::Tuple([vector].into())));
+        assert!(holds_duration(&CqlType::Tuple([CqlType::Duration].into())));
     }
 }
