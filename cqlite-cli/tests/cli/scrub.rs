@@ -60,6 +60,7 @@ fn of_bad_files_all_that_can_be_read_is_saved() {
         // The last line says it all.
         let last = ran.err.lines().last().unwrap_or_default();
         let last = last.replace(&format!("{}/", case.display()), "");
+        let last = last.replace(&format!("{}/", bad().display()), "");
         let last = last.replace("cqlite: ", "");
         summaries += &format!("{} {} {last}\n", name(&case), ran.status);
         if manifests.is_empty() {
