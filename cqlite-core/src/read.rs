@@ -6,8 +6,8 @@ use crate::merge::{Merge, MergeRules};
 use crate::model::{BoundKind, PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered};
 use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner, TokenRange};
 use crate::schema::TableSchema;
-use crate::sstable::data::{ColumnTarget, Fetch, Layout, Window};
-use crate::sstable::{Lookup, SSTable, Scan, SliceReader, SliceRequest};
+use crate::sstable::data::{Asked, ColumnTarget, Fetch, Layout, Window};
+use crate::sstable::{Format, Lookup, SSTable, Scan, SliceReader, SliceRequest};
 use crate::types::CqlType;
 use crate::{Error, Result};
 use std::cmp::Reverse;
@@ -173,19 +173,23 @@ impl TableReader {
     }
 
     /// What a query reads that asks for some of the `regulars` only: of the others just what shows that a row is there, as
-    /// far as Cassandra looks for that. `by_name` lets it ask for whole rows SSTable by SSTable, which it does if no column
-    /// asked for is multi-cell.
-    pub fn queried(&self, regulars: Option<&[bool]>, by_name: bool) -> Queried {
-        let layouts = regulars.map(|is_queried| {
-            let layouts = self.sstables.iter();
-            let layouts = layouts.map(|m| Arc::new(m.layout.for_query(|i| is_queried[i])));
-            layouts.collect()
+    /// far as Cassandra looks for that; which depends on whether it reads rows from the end, too. `by_name` lets it ask for
+    /// whole rows SSTable by SSTable, which it does if no column asked for is multi-cell.
+    pub fn queried(&self, regulars: Option<&[Asked]>, reversed: bool, by_name: bool) -> Queried {
+        let layout = |member: &Member, asked| {
+            // Read backwards, rows of `big` go through an `ImmutableBTreePartition`, which filters them.
+            let is_big = member.sstable.descriptor().version.format() == Format::Big;
+            Arc::new(member.layout.for_query(asked, reversed && is_big))
+        };
+        let layouts = regulars.map(|asked| {
+            let members = self.sstables.iter();
+            members.map(|member| layout(member, asked)).collect()
         });
         Queried { layouts, by_name }
     }
 
     fn everything(&self) -> Queried {
-        self.queried(None, self.all_by_name)
+        self.queried(None, false, self.all_by_name)
     }
 
     /// [`Self::read`] for a query.

@@ -14,6 +14,7 @@ use crate::cql::quote_name;
 use crate::model::Slice;
 use crate::partitioner::Partitioner;
 use crate::schema::{ColumnKind, ColumnRef, IndexSchema, TableSchema};
+use crate::sstable::data::{Asked, KeyRange};
 use crate::types::CqlType;
 use crate::{Error, Result};
 
@@ -46,8 +47,8 @@ pub struct Plan {
     pub(super) fetched: Vec<Fetched>,
     /// Rows may be read by their names. DISTINCT keys are read as a slice of the partition.
     pub(super) by_name: bool,
-    /// For each regular column whether the statement asks for it; `None` if it asks for all.
-    pub(super) queried: Option<Vec<bool>>,
+    /// What the statement asks for of each regular column; `None` if for all of them.
+    pub(super) queried: Option<Vec<Asked>>,
     pub(super) outputs: Vec<Selected>,
     pub(super) aggregates: Vec<AggregateCall>,
     pub(super) grouping: Option<Grouping>,
@@ -166,7 +167,7 @@ impl Plan {
             false => restrictions.partitions()?,
         };
         let filter = restrictions.filter(&allowance)?;
-        let (queried, by_name) = queried(schema, &preparer.columns, &filter);
+        let (queried, by_name) = queried(schema, &preparer, &outputs, &filter);
         Ok(Plan {
             queried,
             by_name: by_name && !select.distinct,
@@ -355,36 +356,49 @@ fn grouping(
     }))
 }
 
-/// For each regular column whether the statement asks for it, `None` if for all; and whether rows can be read by name.
+/// What the statement asks for of each regular column, `None` if for all of them; and whether rows can be read by name.
 ///
 /// Authority: `ColumnFilter.Builder`, to which a statement without any column but those of the key asks for all;
 /// `SinglePartitionReadCommand.queriesMulticellType`.
 fn queried(
     schema: &TableSchema,
-    fetched: &[Fetched],
+    preparer: &Preparer<'_>,
+    outputs: &[Selected],
     filter: &Filter,
-) -> (Option<Vec<bool>>, bool) {
-    let of = |kind: ColumnKind, tested: Vec<usize>| {
-        let selected = fetched.iter().filter(move |c| c.kind == kind);
-        selected.map(|c| c.index).chain(tested)
+) -> (Option<Vec<Asked>>, bool) {
+    let mut regulars = vec![Asked::Nothing; schema.regulars.len()];
+    let mut statics = vec![Asked::Nothing; schema.statics.len()];
+    let mut ask = |kind: ColumnKind, index: usize, range: Option<KeyRange>| match kind {
+        ColumnKind::Regular => regulars[index].add(range),
+        ColumnKind::Static => statics[index].add(range),
+        _ => {}
     };
-    let mut regulars = vec![false; schema.regulars.len()];
-    let mut statics = vec![false; schema.statics.len()];
-    for index in of(ColumnKind::Regular, filter.indexes(ColumnKind::Regular)) {
-        regulars[index] = true;
+    let arguments = preparer
+        .aggregates
+        .iter()
+        .filter_map(|a| a.argument.as_ref());
+    for selected in outputs.iter().chain(arguments) {
+        selected.visit_columns(&mut |i, range| {
+            let column = &preparer.columns[i];
+            ask(column.kind, column.index, range);
+        });
     }
-    for index in of(ColumnKind::Static, filter.indexes(ColumnKind::Static)) {
-        statics[index] = true;
+    for kind in [ColumnKind::Regular, ColumnKind::Static] {
+        for index in filter.indexes(kind) {
+            ask(kind, index, None);
+        }
     }
-    if !regulars.contains(&true) && !statics.contains(&true) {
-        regulars.fill(true);
-        statics.fill(true);
+    let is_nothing = |asked: &Asked| *asked == Asked::Nothing;
+    if regulars.iter().chain(&statics).all(is_nothing) {
+        regulars.fill(Asked::Everything);
+        statics.fill(Asked::Everything);
     }
     let columns = schema.statics.iter().zip(&statics);
     let mut columns = columns.chain(schema.regulars.iter().zip(&regulars));
     let by_name = !schema.is_counter()
-        && !columns.any(|(column, queried)| *queried && column.ty.is_multi_cell());
-    (regulars.contains(&false).then_some(regulars), by_name)
+        && !columns.any(|(column, asked)| !is_nothing(asked) && column.ty.is_multi_cell());
+    let is_all = regulars.iter().all(|asked| *asked == Asked::Everything);
+    ((!is_all).then_some(regulars), by_name)
 }
 
 struct Order<'s> {

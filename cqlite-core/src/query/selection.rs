@@ -8,6 +8,7 @@ use super::function::Scalar;
 use super::input::{CellTime, Input};
 use super::slices::Value;
 use crate::bytes::vint::write_unsigned;
+use crate::sstable::data::KeyRange;
 use crate::types::CqlType;
 use crate::{Error, Result};
 use std::borrow::Cow;
@@ -33,11 +34,7 @@ pub(super) enum Node {
     /// An element of a set, or the value of a key of a map.
     Element { of: Box<Selected>, key: Value },
     /// The part of a set or map between two keys, both included.
-    Slice {
-        of: Box<Selected>,
-        from: Option<Value>,
-        to: Option<Value>,
-    },
+    Slice { of: Box<Selected>, keys: KeyRange },
     /// A field of a user type.
     Field { of: Box<Selected>, field: usize },
     /// A function of one row.
@@ -120,11 +117,11 @@ impl Selected {
                 let found = find_element(&of.ty, &collection, key);
                 found.map(|(_, range)| part(collection, range))
             }
-            Node::Slice { of, from, to } => {
+            Node::Slice { of, keys } => {
                 let Some(collection) = of.value(row)? else {
                     return Ok(None);
                 };
-                let (_, bytes) = slice(&of.ty, &collection, from.as_deref(), to.as_deref());
+                let (_, bytes) = slice(&of.ty, &collection, keys);
                 // A collection that is not frozen is null when it is empty.
                 let is_null = of.ty.is_multi_cell() && bytes.len() == 4;
                 (!is_null).then_some(Cow::Owned(bytes))
@@ -191,6 +188,45 @@ impl Selected {
         })
     }
 
+    /// Tells of each column that it needs; with a range, if of a multi-cell set or map it needs just these elements.
+    ///
+    /// Authority: `Selector.Factory.addFetchedColumns`.
+    pub fn visit_columns(&self, visit: &mut dyn FnMut(usize, Option<KeyRange>)) {
+        match &self.node {
+            Node::Column(i) => visit(*i, None),
+            Node::Constant(_) | Node::Aggregate(_) => {}
+            Node::Element { of, key } => match of.multi_cell_column() {
+                Some(i) => visit(i, Some(KeyRange::of_key(key.clone()))),
+                None => of.visit_columns(visit),
+            },
+            Node::Slice { of, keys } => match of.multi_cell_column() {
+                Some(i) => visit(i, Some(keys.clone())),
+                None => of.visit_columns(visit),
+            },
+            Node::Time { of, .. } | Node::Field { of, .. } => of.visit_columns(visit),
+            Node::Call { args: parts, .. }
+            | Node::List { elements: parts }
+            | Node::Set {
+                elements: parts, ..
+            }
+            | Node::Tuple(parts)
+            | Node::Vector {
+                elements: parts, ..
+            } => parts.iter().for_each(|part| part.visit_columns(visit)),
+            Node::Map { entries, .. } => {
+                let parts = entries.iter().flat_map(|(key, value)| [key, value]);
+                parts.for_each(|part| part.visit_columns(visit));
+            }
+        }
+    }
+
+    fn multi_cell_column(&self) -> Option<usize> {
+        match self.node {
+            Node::Column(i) if self.ty.is_multi_cell() => Some(i),
+            _ => None,
+        }
+    }
+
     fn present<'a>(&self, elements: &'a [Selected], row: &Row<'a>) -> Result<Vec<Cow<'a, [u8]>>> {
         elements
             .iter()
@@ -222,12 +258,12 @@ impl Selected {
                     None => Times::None,
                 }
             }
-            Node::Slice { of, from, to } => {
+            Node::Slice { of, keys } => {
                 let times = of.times(row)?;
                 let Some(collection) = of.value(row)? else {
                     return Ok(Times::None);
                 };
-                let (range, _) = slice(&of.ty, &collection, from.as_deref(), to.as_deref());
+                let (range, _) = slice(&of.ty, &collection, keys);
                 match times {
                     _ if range.is_empty() => Times::None,
                     Times::Many(times) => Times::Many(times.get(range).unwrap_or_default()),
@@ -312,16 +348,7 @@ fn find_element(ty: &CqlType, collection: &[u8], key: &[u8]) -> Option<(usize, R
 }
 
 /// The numbers of the elements of a set or map between two keys, and a collection of them.
-fn slice(
-    ty: &CqlType,
-    collection: &[u8],
-    from: Option<&[u8]>,
-    to: Option<&[u8]>,
-) -> (Range<usize>, Vec<u8>) {
-    let is_in = |ty: &CqlType, key: &[u8]| {
-        from.is_none_or(|from| ty.compare(key, from).is_ge())
-            && to.is_none_or(|to| ty.compare(key, to).is_le())
-    };
+fn slice(ty: &CqlType, collection: &[u8], keys: &KeyRange) -> (Range<usize>, Vec<u8>) {
     let (mut numbers, mut values) = (None, Vec::new());
     let mut take = |number: usize| {
         let start = numbers
@@ -332,7 +359,7 @@ fn slice(
     match ty {
         CqlType::Map { key: ty, .. } => {
             for (number, (key, value)) in Entries::of(collection).enumerate() {
-                if is_in(ty, key) {
+                if keys.contains(ty, key) {
                     take(number);
                     values.extend([Some(key), Some(value)]);
                 }
@@ -340,7 +367,7 @@ fn slice(
         }
         CqlType::Set { element, .. } => {
             for (number, key) in Elements::of(collection).flatten().enumerate() {
-                if is_in(element, key) {
+                if keys.contains(element, key) {
                     take(number);
                     values.push(Some(key));
                 }

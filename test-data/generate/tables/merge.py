@@ -439,3 +439,32 @@ def asked_for(t):
     t.ask("SELECT JSON k FROM $t WHERE d CONTAINS 1 ALLOW FILTERING", "SELECT JSON k FROM $t WHERE z CONTAINS 1 ALLOW FILTERING",
           "SELECT JSON k FROM $t WHERE f = [1, blob_as_float(0x)] ALLOW FILTERING", "SELECT JSON k FROM $t WHERE k = '' AND c > 'a' AND c < 'a'", "SELECT JSON k FROM $t WHERE k = '' AND c > 'a'",
           "SELECT JSON m[{\"from\": 2, a: 1, count: 3}] FROM $t WHERE k = 'live'", "SELECT JSON m[{count: 3}] FROM $t WHERE k = 'live'", "SELECT JSON k FROM $t WHERE token(k) = token(blob_as_text(0x6c697665))")
+
+
+@table("rows of which only elements that are not asked for are alive, older than the expired row marker; read from both ends", dumps="none")
+def asked_for_elements(t):
+    t.create("k text, c int, st set<int> static, s set<int>, m map<text, int>, l list<int>, b int, PRIMARY KEY (k, c)")
+    both = "s = s + {-3, 1, 5}, m = m + {'a': 1, 'b': 2}"
+    for k, old, what, new in (("both", 1, both, 2), ("tie", 2, both, 2), ("later", 3, both, 2), ("set", 1, "s = s + {-3, 1, 5}", 2), ("map", 1, "m = m + {'a': 1, 'b': 2}", 2), ("list", 1, "l = l + [1]", 2)):
+        t.cql(f"UPDATE $t USING TIMESTAMP {old} SET {what} WHERE k = '{k}' AND c = 1")
+        t.cql(f"INSERT INTO $t (k, c, b) VALUES ('{k}', 1, 2) USING TIMESTAMP {new} AND TTL 1")
+    for old, element in ((1, 1), (3, 5)):
+        t.cql(f"UPDATE $t USING TIMESTAMP {old} SET s = s + {{{element}}} WHERE k = 'mixed' AND c = 1")
+    t.cql("INSERT INTO $t (k, c, b) VALUES ('mixed', 1, 2) USING TIMESTAMP 2 AND TTL 1")
+    t.cql("UPDATE $t USING TIMESTAMP 1 SET s = s + {1} WHERE k = 'two' AND c = 1")
+    t.insert("k, st", "'static', {1, 5}")
+    t.cql("UPDATE $t USING TIMESTAMP 1 SET s = s + {1, 5}, m = m + {'a': 1, 'b': 2} WHERE k = 'live' AND c = 1")
+    t.insert("k, c", "'live', 1")
+    t.flush()
+    t.cql("INSERT INTO $t (k, c, b) VALUES ('two', 1, 2) USING TIMESTAMP 2 AND TTL 1")
+    t.flush()
+    for what in ("s", "b", "s[5]", "s[7]", "s[-3]", "s[-9..-3]", "s[-2..0]", "s[5..-3]", "s[1..]", "s[..0]", "s[6..]", "s[-9..-4], s[5..9]", "s[7], s[1..2]", "s[1..5], s[2..3]", "s, s[7]",
+                 "s[-3..1][7]", "s[7..9][1]", "writetime(s[7])", "maxwritetime(s[1..9])", "token(k), s[7]", "m['a']", "m['c']", "m['aa'..'bb']", "m['c'..'z']", "m['c'], m",
+                 "m['c'], s[7]", "m['c'], s", "m['b'], s[7]", "st[1]", "st[1], s[7]", "st[7..9], m['c'..]"):
+        t.ask(f"SELECT JSON k, {what} FROM $t")
+    t.ask("SELECT JSON count(s[7]) FROM $t", "SELECT JSON k FROM $t WHERE s CONTAINS 1 ALLOW FILTERING")
+    for what in ("b", "s[7]", "s[1]", "m['b'], s[7]", "s, m['c']"):
+        t.ask(f"SELECT JSON k, {what} FROM $t WHERE k IN ('both', 'set', 'map', 'two', 'mixed') AND c = 1", f"SELECT JSON k, {what} FROM $t WHERE s CONTAINS 1 ALLOW FILTERING",
+              f"SELECT JSON k, {what} FROM $t WHERE m['b'] = 2 ALLOW FILTERING", f"SELECT JSON k, {what} FROM $t WHERE k IN ('both', 'set', 'map', 'two', 'mixed') AND c IN (1, 2) ORDER BY c DESC")
+        for k in ("both", "set", "map", "list", "two", "mixed", "live", "static"):
+            t.ask(f"SELECT JSON k, {what} FROM $t WHERE k = '{k}' ORDER BY c DESC")

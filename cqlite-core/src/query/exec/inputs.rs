@@ -17,6 +17,7 @@ use crate::query::restrictions::Partitions;
 use crate::query::selection::Row as SelectionRow;
 use crate::query::slices::Value;
 use crate::read::{Partitions as TablePartitions, Queried, TableReader};
+use crate::sstable::data::Asked;
 use std::cmp::Ordering;
 
 /// The rows that a plan asks for, before they are grouped.
@@ -53,7 +54,7 @@ impl<'a> Inputs<'a> {
             reader,
             comparator: ClusteringComparator::new(&plan.schema.clustering),
             cuts: is_scan && plan.slices != [Slice::ALL],
-            queried: reader.queried(plan.queried.as_deref(), plan.by_name),
+            queried: reader.queried(plan.queried.as_deref(), plan.reversed, plan.by_name),
             is_by_name: false,
             source: None,
             next_key: 0,
@@ -210,7 +211,8 @@ impl<'a> Inputs<'a> {
             let unqueried = plan.queried.as_deref().filter(|_| self.is_by_name);
             let counts = |cell: &Cell<'_>| {
                 unqueried.is_none_or(|queried| {
-                    queried[cell.column] || cell.timestamp >= row.liveness().timestamp
+                    queried[cell.column] != Asked::Nothing
+                        || cell.timestamp >= row.liveness().timestamp
                 })
             };
             if is_shown(row, plan.now, plan.schema.strict_liveness, counts)

@@ -16,6 +16,7 @@ use super::selection::{Node, Row, Selected, TimeKind};
 use super::slices::Value;
 use crate::cql::ast::{Arithmetic, Expr, QualifiedName, TypeText};
 use crate::schema::{ColumnKind, ColumnRef, TableSchema};
+use crate::sstable::data::KeyRange;
 use crate::types::{CqlType, Literal, UserType};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -168,9 +169,10 @@ impl<'a> Preparer<'a> {
                     None => Ok(None),
                 };
                 let (from, to) = (bound(from)?, bound(to)?);
+                let keys = KeyRange { from, to };
                 let ty = of.ty.clone();
                 let of = Box::new(of);
-                let node = Node::Slice { of, from, to };
+                let node = Node::Slice { of, keys };
                 Ok(Selected { node, ty, name })
             }
             Expr::Field { of, field } => {

@@ -454,7 +454,11 @@ fn decode_cell(
     if column.target == SKIP || (columns.has_dropped && timestamp <= column.dropped_at) {
         return Ok(());
     }
-    if columns.has_only_newer && column.only_newer && timestamp < row.liveness.timestamp {
+    if columns.has_only_newer
+        && column.only_newer
+        && timestamp < row.liveness.timestamp
+        && !column.has_element(path.of(c.bytes()))
+    {
         return Ok(());
     }
     row.cells.push(CellSpan {

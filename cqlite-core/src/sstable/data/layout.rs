@@ -1,5 +1,6 @@
 //! What decoding a row needs to know: bases of the deltas, lengths of fixed values, and where each column's cells go.
 
+use super::asked::{Asked, KeyRange};
 use crate::model::StreamHeader;
 use crate::schema::Column;
 use crate::sstable::component::statistics::SerializationHeader;
@@ -18,7 +19,7 @@ pub struct ColumnTarget {
     pub dropped_at: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ColumnLayout {
     /// Index in the stream's header, or [`SKIP`].
     pub target: u32,
@@ -30,6 +31,26 @@ pub(super) struct ColumnLayout {
     pub dropped_at: i64,
     /// Cells older than the row's own liveness are passed over.
     pub only_newer: bool,
+    /// But for these elements.
+    pub elements: Option<Arc<Elements>>,
+}
+
+/// Elements of a set or map.
+#[derive(Debug)]
+pub(super) struct Elements {
+    key: CqlType,
+    ranges: Vec<KeyRange>,
+}
+
+impl ColumnLayout {
+    /// Whether the cell of this path is kept however old it is.
+    pub fn has_element(&self, path: Option<&[u8]>) -> bool {
+        let elements = self.elements.as_ref().zip(path);
+        elements.is_some_and(|(elements, path)| {
+            let mut ranges = elements.ranges.iter();
+            ranges.any(|range| range.contains(&elements.key, path))
+        })
+    }
 }
 
 pub(super) const SKIP: u32 = u32::MAX;
@@ -113,16 +134,33 @@ impl Layout {
         })
     }
 
-    /// The layout for a query that does not ask for every regular column of the stream. Of the others cells are kept, for a
-    /// row to be seen, but not those of simple columns that are older than the row's own liveness.
+    /// The layout for a query that asks for these parts of the stream's regular columns. Of the rest cells are kept, for a
+    /// row to be seen, but not those that are older than the row's own liveness. Multi-cell columns that are not asked for
+    /// at all are kept whole, unless rows are `filtered` once they are read.
     ///
-    /// Authority: `DeserializationHelper.includes(Cell, LivenessInfo)`.
-    pub fn for_query(&self, is_queried: impl Fn(usize) -> bool) -> Self {
+    /// Authority: `DeserializationHelper.includes(Cell, LivenessInfo)`, `ComplexColumnData.filter`.
+    pub fn for_query(&self, asked: &[Asked], filtered: bool) -> Self {
         let mut layout = self.clone();
         let regulars = &mut layout.regulars;
         for column in &mut regulars.columns {
-            column.only_newer =
-                !column.complex && column.target != SKIP && !is_queried(column.target as usize);
+            // What is skipped has no target.
+            let Some(asked) = asked.get(column.target as usize) else {
+                continue;
+            };
+            column.only_newer = match asked {
+                Asked::Nothing => !column.complex || filtered,
+                Asked::Elements(_) => column.complex,
+                Asked::Everything => false,
+            };
+            if let Asked::Elements(ranges) = asked
+                && let CqlType::Set { element: key, .. } | CqlType::Map { key, .. } =
+                    &self.stream.regulars[column.target as usize].ty
+            {
+                column.elements = Some(Arc::new(Elements {
+                    key: (**key).clone(),
+                    ranges: ranges.clone(),
+                }));
+            }
         }
         regulars.has_only_newer = regulars.columns.iter().any(|c| c.only_newer);
         regulars.plain &= !regulars.has_only_newer;
@@ -177,6 +215,7 @@ fn columns(
                 complex,
                 dropped_at: target.dropped_at.unwrap_or(i64::MIN),
                 only_newer: false,
+                elements: None,
             })
         })
         .collect::<Result<Vec<_>>>()?;

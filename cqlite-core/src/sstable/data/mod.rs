@@ -8,6 +8,7 @@
 //!            | 0x02 bound size previous-size deletion [deletion]
 //! ```
 
+mod asked;
 pub mod clustering;
 mod decode;
 pub mod deletion;
@@ -16,6 +17,7 @@ pub(crate) mod flags;
 mod layout;
 mod window;
 
+pub use asked::{Asked, KeyRange};
 pub use decode::{
     Decoded, PartitionStart, Peeked, decode_key, decode_partition_start, decode_unfiltered,
     peek_unfiltered,
