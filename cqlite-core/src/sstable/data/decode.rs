@@ -67,7 +67,7 @@ pub fn decode_partition_start<'a>(
     let len = c.position();
     if layout.has_statics() {
         decode_static_row(&mut c, layout, static_row)?;
-    } else if !static_row.is_empty() {
+    } else {
         static_row.clear();
     }
     let start = PartitionStart { key, deletion, len };
@@ -537,5 +537,43 @@ fn valid_deletion_time(local: i64) -> i64 {
     match local {
         0..=MAX_DELETION_TIME => local,
         _ => INVALID_DELETION_TIME,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::StreamHeader;
+    use crate::sstable::component::statistics::SerializationHeader;
+    use crate::sstable::version::Version;
+    use crate::types::CqlType;
+
+    #[test]
+    fn nothing_of_a_row_before_is_left_at_the_start_of_a_partition() {
+        let header = SerializationHeader {
+            min_timestamp: 0,
+            min_local_deletion_time: 0,
+            min_ttl: 0,
+            key_type: "org.apache.cassandra.db.marshal.Int32Type".to_owned(),
+            clustering_types: Vec::new(),
+            statics: Vec::new(),
+            regulars: Vec::new(),
+        };
+        let stream = StreamHeader {
+            key_type: CqlType::Int,
+            clustering: Vec::new(),
+            statics: Vec::new(),
+            regulars: Vec::new(),
+        };
+        let version = Version::parse("oa", "big").unwrap();
+        let layout = Layout::of_header(&header, version, stream.into()).unwrap();
+        // Rows of nothing follow others, too.
+        let mut row = RowBuf {
+            previous_size: 7,
+            ..RowBuf::default()
+        };
+        let start = [0, 4, 0, 0, 0, 1, 0x80];
+        let (_, len) = decode_partition_start(&start, &layout, &mut row).unwrap();
+        assert_eq!((len, row.previous_size), (start.len(), 0));
     }
 }

@@ -96,6 +96,15 @@ impl SliceReader<'_> {
             };
             let last = blocks.next_back().map_err(|e| self.fail_index(e))?;
             let last = match (last, &blocks) {
+                // Separators may ascend otherwise than the rows do: Cassandra reads on up to the end of the slice.
+                (Some(block), BlocksBefore::Indexed(blocks))
+                    if matches!(**blocks, Blocks::Bti(_)) =>
+                {
+                    Block {
+                        end: u64::MAX,
+                        ..block
+                    }
+                }
                 (Some(block), _) => block,
                 // Nothing lies in the slice, but a range tombstone may lie over it.
                 (None, BlocksBefore::Indexed(blocks)) => Block {
@@ -152,9 +161,8 @@ impl SliceReader<'_> {
         self.position = self.request.position.saturating_add(block.start);
         self.open = block.open_deletion;
         self.window.hold(u64::MAX);
-        if first {
-            self.skip_to_start(end)?;
-        }
+        // In blocks behind the first one, too: their separators may ascend otherwise than the rows do.
+        self.skip_to_start(end)?;
         self.window.hold(self.position);
         let limit = self.position.saturating_add(most);
         if first && !self.open.is_live() {

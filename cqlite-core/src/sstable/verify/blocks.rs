@@ -95,7 +95,9 @@ enum Source<'a> {
         /// Count of separators up to the one that the path stands on.
         read: u64,
         open: DeletionTime,
-        buffer: Vec<u8>,
+        /// Byte-comparable forms: of the last row or marker of the block that was left, and of the next one's first.
+        last: Vec<u8>,
+        first: Vec<u8>,
     },
 }
 
@@ -117,7 +119,8 @@ impl<'a> BlockWalk<'a> {
                 index,
                 read: 0,
                 open: DeletionTime::LIVE,
-                buffer: Vec::new(),
+                last: Vec::new(),
+                first: Vec::new(),
             },
         };
         BlockWalk {
@@ -280,10 +283,14 @@ impl<'a> BlockWalk<'a> {
                     self.tell(what, place, findings);
                 }
             }
-            Source::Bti { path, buffer, .. } => {
+            Source::Bti {
+                path,
+                last: greatest,
+                ..
+            } => {
                 // The separator before what follows, which the path stands on.
-                comparable(self.columns, last, buffer);
-                if path.trail() <= buffer {
+                comparable(self.columns, last, greatest);
+                if path.trail() <= greatest {
                     let what = format!(
                         "the separator behind row block {block} does not follow its last row"
                     );
@@ -311,11 +318,13 @@ impl<'a> BlockWalk<'a> {
             Source::Bti {
                 path,
                 open: indexed,
-                buffer,
+                last,
+                first: least,
                 ..
             } => {
-                comparable(self.columns, first, buffer);
-                if path.trail() > buffer {
+                comparable(self.columns, first, least);
+                // Forms that do not ascend as the rows do, those of empty values in tuples, have nothing between them.
+                if path.trail() > least && least > last {
                     format!("the separator before row block {block} follows its first row")
                 } else if *indexed != open {
                     format!(
