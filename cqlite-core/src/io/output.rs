@@ -290,28 +290,40 @@ fn failed(path: &Path, e: std::io::Error) -> Error {
 /// A disk that fills up, for tests.
 #[cfg(test)]
 pub(crate) mod faults {
-    use std::cell::Cell;
+    use std::cell::RefCell;
     use std::io::{Error, ErrorKind, Result};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    type Room = Option<Arc<AtomicUsize>>;
 
     thread_local! {
-        static ROOM: Cell<Option<usize>> = const { Cell::new(None) };
+        static ROOM: RefCell<Room> = const { RefCell::new(None) };
     }
 
-    /// Bytes that this thread may still write; `None` for any number.
+    /// Bytes that this thread may still write, and those that it starts; `None` for any number.
     pub fn set_room(room: Option<usize>) {
+        share(room.map(|room| Arc::new(AtomicUsize::new(room))));
+    }
+
+    pub fn room() -> Room {
+        ROOM.with_borrow(Clone::clone)
+    }
+
+    pub fn share(room: Room) {
         ROOM.set(room);
     }
 
     pub fn spend(n: usize) -> Result<()> {
-        let Some(room) = ROOM.get() else {
+        let Some(room) = room() else {
             return Ok(());
         };
-        match room.checked_sub(n) {
-            Some(left) => {
-                ROOM.set(Some(left));
-                Ok(())
-            }
-            None => Err(Error::from(ErrorKind::StorageFull)),
+        let spent = room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(n)
+        });
+        match spent {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::from(ErrorKind::StorageFull)),
         }
     }
 }

@@ -9,12 +9,21 @@ use crate::io::Output;
 use crate::sstable::component::compression_info::Compressor;
 use crate::sstable::descriptor::{Component, Descriptor};
 use crate::{Error, ErrorKind, Result};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// Length of the chunks that CRC.db has checksums of: Cassandra's write buffer.
 const PLAIN_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Uncompressed bytes that are gathered before the whole chunks among them are written.
 const GATHERED_BYTES: usize = 64 * 1024;
+
+/// Uncompressed bytes for which no thread is started.
+const ALONE_BYTES: u64 = 1 << 20;
+
+/// Buffers of gathered bytes that are written while the next one is filled.
+const SPARE_BUFFERS: usize = 2;
 
 /// What became of the data.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,12 +38,28 @@ pub(super) struct DataSizes {
 
 /// Takes the uncompressed stream of Data.db.
 pub(super) struct DataSink {
-    descriptor: Descriptor,
-    out: Output,
     /// Bytes that are in no chunk yet.
     pending: Vec<u8>,
     /// Uncompressed bytes before those.
     position: u64,
+    chunk_length: usize,
+    chunks: Chunks,
+}
+
+/// Who writes the chunks.
+enum Chunks {
+    /// The thread that makes the rows.
+    Here(Box<ChunkWriter>),
+    /// One beside it.
+    Beside(Worker),
+    /// Nobody: an error ended it.
+    Failed,
+}
+
+/// Makes chunks of bytes and writes them.
+struct ChunkWriter {
+    descriptor: Descriptor,
+    out: Output,
     chunk_length: usize,
     digest: crc32fast::Hasher,
     layout: Layout,
@@ -98,13 +123,16 @@ impl DataSink {
             }
         };
         Ok(DataSink {
-            descriptor: descriptor.clone(),
-            out,
             pending: Vec::with_capacity(GATHERED_BYTES.max(chunk_length) * 2),
             position: 0,
             chunk_length,
-            digest: crc32fast::Hasher::new(),
-            layout,
+            chunks: Chunks::Here(Box::new(ChunkWriter {
+                descriptor: descriptor.clone(),
+                out,
+                chunk_length,
+                digest: crc32fast::Hasher::new(),
+                layout,
+            })),
         })
     }
 
@@ -120,9 +148,13 @@ impl DataSink {
         self.position + self.pending.len() as u64
     }
 
-    /// Length of Data.db so far, without what is in no chunk yet.
+    /// Length of Data.db so far, without what is in no chunk yet or on its way there. It depends on the bytes alone.
     pub fn on_disk(&self) -> u64 {
-        self.out.position()
+        match &self.chunks {
+            Chunks::Here(writer) => writer.out.position(),
+            Chunks::Beside(worker) => worker.on_disk,
+            Chunks::Failed => 0,
+        }
     }
 
     /// Writes whole chunks if enough of them have gathered.
@@ -139,18 +171,167 @@ impl DataSink {
 
     #[inline(never)]
     fn write_chunks(&mut self) -> Result<()> {
-        let mut pending = std::mem::take(&mut self.pending);
-        let whole = pending.len() - pending.len() % self.chunk_length;
-        let mut chunks = pending[..whole].chunks_exact(self.chunk_length);
-        let result = chunks.try_for_each(|chunk| self.write_chunk(chunk));
-        // What follows the last whole chunk is less than one.
-        pending.copy_within(whole.., 0);
-        pending.truncate(pending.len() - whole);
-        // A huge row is not held in memory for ever.
-        pending.shrink_to(GATHERED_BYTES.max(self.chunk_length) * 8);
-        self.pending = pending;
+        let whole = self.pending.len() - self.pending.len() % self.chunk_length;
         self.position += whole as u64;
-        result
+        if self.position >= ALONE_BYTES {
+            self.chunks.split();
+        }
+        let mut rest = match &mut self.chunks {
+            Chunks::Here(writer) => {
+                writer.write(&self.pending[..whole])?;
+                self.pending.copy_within(whole.., 0);
+                self.pending.truncate(self.pending.len() - whole);
+                std::mem::take(&mut self.pending)
+            }
+            Chunks::Beside(worker) => {
+                let Some(mut rest) = worker.empty() else {
+                    return Err(self.chunks.end().err().unwrap_or_else(ended));
+                };
+                rest.extend_from_slice(&self.pending[whole..]);
+                self.pending.truncate(whole);
+                worker.send(std::mem::take(&mut self.pending));
+                rest
+            }
+            Chunks::Failed => return Err(ended()),
+        };
+        // A huge row is not held in memory for ever.
+        rest.shrink_to(GATHERED_BYTES.max(self.chunk_length) * 8);
+        self.pending = rest;
+        Ok(())
+    }
+
+    /// Writes the rest, and all that goes with Data.db, and waits until the disk has it.
+    ///
+    /// # Errors
+    /// `Io`; `InvalidInput` for more chunks than the format can count.
+    pub fn finish(mut self) -> Result<DataSizes> {
+        self.write_chunks()?;
+        let rest = std::mem::take(&mut self.pending);
+        self.chunks
+            .end()?
+            .finish(&rest, self.position + rest.len() as u64)
+    }
+}
+
+impl Chunks {
+    /// Gives the work to another thread.
+    fn split(&mut self) {
+        *self = match std::mem::replace(self, Chunks::Failed) {
+            Chunks::Here(writer) => Worker::start(writer),
+            other => other,
+        };
+    }
+
+    /// The writer, when all that was sent is written.
+    fn end(&mut self) -> Result<Box<ChunkWriter>> {
+        match std::mem::replace(self, Chunks::Failed) {
+            Chunks::Here(writer) => Ok(writer),
+            Chunks::Beside(mut worker) => worker.end(),
+            Chunks::Failed => Err(ended()),
+        }
+    }
+}
+
+#[cold]
+fn ended() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "the thread that writes chunks has ended",
+    )
+}
+
+/// A thread that writes chunks while the next ones are made.
+struct Worker {
+    /// Takes whole chunks; `None` when nothing more comes.
+    full: Option<Sender<Vec<u8>>>,
+    /// Gives the memory back, and the length of Data.db with what was in it.
+    empty: Receiver<(Vec<u8>, u64)>,
+    /// Length of Data.db when that memory was given back.
+    on_disk: u64,
+    thread: Option<JoinHandle<Result<Box<ChunkWriter>>>>,
+}
+
+impl Worker {
+    /// Without a thread to be had the work stays here.
+    fn start(writer: Box<ChunkWriter>) -> Chunks {
+        let (full, to_write) = channel::<Vec<u8>>();
+        let (written, empty) = channel();
+        let on_disk = writer.out.position();
+        for _ in 0..SPARE_BUFFERS {
+            let _ = written.send((Vec::new(), on_disk));
+        }
+        let shared = Arc::new(Mutex::new(Some(writer)));
+        let taken = shared.clone();
+        #[cfg(test)]
+        let room = crate::io::faults::room();
+        let thread = std::thread::Builder::new()
+            .name("cqlite-chunks".into())
+            .spawn(move || {
+                #[cfg(test)]
+                crate::io::faults::share(room);
+                let writer = taken.lock().ok().and_then(|mut writer| writer.take());
+                let mut writer = writer.ok_or_else(ended)?;
+                for mut bytes in to_write {
+                    writer.write(&bytes)?;
+                    bytes.clear();
+                    // Nobody waits for the last ones.
+                    let _ = written.send((bytes, writer.out.position()));
+                }
+                Ok(writer)
+            });
+        match thread {
+            Ok(thread) => Chunks::Beside(Worker {
+                full: Some(full),
+                empty,
+                on_disk,
+                thread: Some(thread),
+            }),
+            Err(_) => match shared.lock().ok().and_then(|mut writer| writer.take()) {
+                Some(writer) => Chunks::Here(writer),
+                None => Chunks::Failed,
+            },
+        }
+    }
+
+    /// Waits for memory that is free; `None` when the thread has failed.
+    fn empty(&mut self) -> Option<Vec<u8>> {
+        let (bytes, on_disk) = self.empty.recv().ok()?;
+        self.on_disk = on_disk;
+        Some(bytes)
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) {
+        if let Some(full) = &self.full {
+            // Where that fails, the next wait for memory tells.
+            let _ = full.send(bytes);
+        }
+    }
+
+    fn end(&mut self) -> Result<Box<ChunkWriter>> {
+        self.full = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Err(ended()),
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// Files are closed before they are deleted.
+    fn drop(&mut self) {
+        self.full = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl ChunkWriter {
+    /// Writes bytes that make whole chunks.
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut chunks = bytes.chunks_exact(self.chunk_length);
+        chunks.try_for_each(|chunk| self.write_chunk(chunk))
     }
 
     fn write_chunk(&mut self, chunk: &[u8]) -> Result<()> {
@@ -183,17 +364,11 @@ impl DataSink {
         self.out.write(&checksum)
     }
 
-    /// Writes the rest, and all that goes with Data.db, and waits until the disk has it.
-    ///
-    /// # Errors
-    /// `Io`; `InvalidInput` for more chunks than the format can count.
-    pub fn finish(mut self) -> Result<DataSizes> {
-        self.write_chunks()?;
-        let rest = std::mem::take(&mut self.pending);
+    /// Writes the last chunk, which may be none, and all that goes with Data.db.
+    fn finish(mut self, rest: &[u8], uncompressed: u64) -> Result<DataSizes> {
         if !rest.is_empty() {
-            self.write_chunk(&rest)?;
+            self.write_chunk(rest)?;
         }
-        let uncompressed = self.position + rest.len() as u64;
         let mut compression_ratio = None;
         match self.layout {
             Layout::Compressed {
@@ -236,7 +411,7 @@ struct ChunkCompressor {
 }
 
 enum Algorithm {
-    Lz4,
+    Lz4(lz4_flex::block::CompressTable),
     Snappy(Box<snap::raw::Encoder>),
     Deflate(flate2::Compress),
     Zstd(zstd::bulk::Compressor<'static>),
@@ -246,7 +421,7 @@ enum Algorithm {
 impl ChunkCompressor {
     fn new(options: &CompressionOptions) -> Result<Self> {
         let algorithm = match options.compressor {
-            Compressor::Lz4 => Algorithm::Lz4,
+            Compressor::Lz4 => Algorithm::Lz4(Default::default()),
             Compressor::Snappy => Algorithm::Snappy(Box::new(snap::raw::Encoder::new())),
             Compressor::Deflate => {
                 Algorithm::Deflate(flate2::Compress::new(flate2::Compression::default(), true))
@@ -276,12 +451,12 @@ impl ChunkCompressor {
     fn compress<'a>(&'a mut self, chunk: &'a [u8], max: usize) -> Result<&'a [u8]> {
         let out = &mut self.out;
         let n = match &mut self.algorithm {
-            Algorithm::Lz4 => {
+            Algorithm::Lz4(table) => {
                 let (length, block) = out
                     .split_first_chunk_mut::<4>()
                     .ok_or_else(|| failed("no room"))?;
                 *length = (chunk.len() as u32).to_le_bytes();
-                let n = lz4_flex::block::compress_into(chunk, block);
+                let n = lz4_flex::block::compress_into_with_table(chunk, block, table);
                 4 + n.map_err(|e| failed(&e.to_string()))?
             }
             Algorithm::Snappy(encoder) => encoder
@@ -411,6 +586,8 @@ mod tests {
                 (65_536, 1.0),
                 (131_072, 0.0),
                 (300_001, 1.5),
+                // By a thread of its own.
+                (ALONE_BYTES as usize * 2 + 77, 1.5),
             ] {
                 let dir = tempfile::tempdir().unwrap();
                 let options = compressor.map(|compressor| {
@@ -437,6 +614,52 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_beside_is_told_and_files_are_closed() {
+        let options = CompressionOptions::default();
+        for room in [0, 1 << 20, 3 << 20] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut sink = DataSink::create(&descriptor(dir.path()), Some(&options)).unwrap();
+            // Nothing of it can be compressed.
+            let random: Vec<u8> = (0..8_u64 << 20)
+                .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 56) as u8)
+                .collect();
+            crate::io::faults::set_room(Some(room));
+            let mut result = Ok(());
+            for piece in random.chunks(5000) {
+                sink.buffer().extend_from_slice(piece);
+                result = sink.settle();
+                if result.is_err() {
+                    break;
+                }
+            }
+            let e = result.and_then(|()| sink.finish().map(drop)).unwrap_err();
+            crate::io::faults::set_room(None);
+            assert_eq!(e.kind(), ErrorKind::Io);
+            assert!(e.to_string().contains("make room"), "{e}");
+        }
+    }
+
+    #[test]
+    fn the_length_so_far_depends_on_the_bytes_alone() {
+        let bytes = stream(6 << 20);
+        let lengths = || -> Vec<u64> {
+            let dir = tempfile::tempdir().unwrap();
+            let options = CompressionOptions::default();
+            let mut sink = DataSink::create(&descriptor(dir.path()), Some(&options)).unwrap();
+            let mut lengths = Vec::new();
+            for piece in bytes.chunks(10_000) {
+                sink.buffer().extend_from_slice(piece);
+                sink.settle().unwrap();
+                lengths.push(sink.on_disk());
+            }
+            lengths
+        };
+        let first = lengths();
+        assert!(first.last() > Some(&(1 << 20)));
+        assert_eq!(lengths(), first);
     }
 
     #[test]
