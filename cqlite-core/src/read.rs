@@ -349,6 +349,7 @@ impl PartitionSource for RangeScan<'_> {
         }
     }
 
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         self.scan.partition()
     }
@@ -382,6 +383,7 @@ impl PartitionSource for TableSource<'_> {
         each_source!(self, source => source.next_partition())
     }
 
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         each_source!(self, source => source.partition())
     }

@@ -261,6 +261,7 @@ impl<S: PartitionSource + ?Sized> PartitionSource for Watched<'_, '_, S> {
         self.source.next_partition()
     }
 
+    #[inline]
     fn partition(&self) -> crate::model::PartitionHead<'_> {
         self.source.partition()
     }

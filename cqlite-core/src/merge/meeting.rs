@@ -2,12 +2,12 @@
 //!
 //! Authority: `o.a.c.db.rows.UnfilteredRowIterators.UnfilteredRowMergeIterator`, `o.a.c.db.rows.RangeTombstoneMarker.Merger`.
 
-use super::row::{OwnedRow, RowMerger};
+use super::row::{ColumnRules, OwnedRow, RowMerger};
 use super::{Chosen, Input, MergeRules, Order};
 use crate::Result;
 use crate::model::{
-    BoundKind, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource, RowRef, Span,
-    Unfiltered,
+    BoundKind, CellSpan, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource,
+    RowBuf, RowRef, Span, Unfiltered,
 };
 use std::cmp::Ordering;
 
@@ -140,6 +140,12 @@ impl Meeting {
             self.current = Current::Of(group.first);
             return Ok(true);
         }
+        if active.is_live()
+            && let Some(only) = only_survivor(rules, inputs, group)
+        {
+            self.current = Current::Of(only);
+            return Ok(true);
+        }
         let mut versions = emptied(std::mem::take(&mut self.versions));
         versions.extend(
             in_group(inputs).filter_map(|i| match i.source.unfiltered() {
@@ -213,6 +219,54 @@ impl Meeting {
 
 fn in_group<S>(inputs: &[Input<S>]) -> impl Iterator<Item = &Input<S>> {
     members(inputs).filter(|input| input.is_in_group)
+}
+
+/// The version that the merge would give as it is: a whole row that was written over the others.
+fn only_survivor<S: PartitionSource>(
+    rules: &MergeRules,
+    inputs: &[Input<S>],
+    group: Chosen,
+) -> Option<usize> {
+    let row = |i: usize| match inputs[i].source.unfiltered() {
+        Unfiltered::Row(row) => Some(row),
+        Unfiltered::Marker(_) => None,
+    };
+    let in_group = |i: &usize| inputs[*i].is_member && inputs[*i].is_in_group;
+    let mut newest = (group.first, row(group.first)?);
+    for i in (group.first + 1..inputs.len()).filter(in_group) {
+        let row = row(i)?;
+        if row.liveness().timestamp > newest.1.liveness().timestamp {
+            newest = (i, row);
+        }
+    }
+    for i in (group.first..inputs.len()).filter(in_group) {
+        if i != newest.0 && !replaces(rules.regulars(), newest.1, row(i)?) {
+            return None;
+        }
+    }
+    Some(newest.0)
+}
+
+/// Whether nothing of `old` is left beside `new`, and nothing of `new` is lost.
+fn replaces(rules: &[ColumnRules], new: RowRef<'_>, old: RowRef<'_>) -> bool {
+    let (a, b) = (new.buf(), old.buf());
+    let is_plain = |row: &RowBuf| row.deletion.time.is_live() && row.complex_deletions.is_empty();
+    if !is_plain(a) || !is_plain(b) {
+        return false;
+    }
+    let times = b.cells.iter().map(|cell| cell.timestamp);
+    let newest = times.fold(b.liveness.timestamp, i64::max);
+    let is_newer = |cell: &CellSpan| {
+        cell.timestamp > newest
+            && rules
+                .get(cell.column as usize)
+                .is_some_and(|r| r.is_plain())
+    };
+    let mut columns = a.cells.iter().map(|cell| cell.column);
+    a.liveness.timestamp > newest
+        && a.cells.iter().all(is_newer)
+        && b.cells.iter().all(|cell| columns.any(|c| c == cell.column))
+        && new.clustering().iter().eq(old.clustering().iter())
 }
 
 /// Moves the members at the last position on and chooses those at the smallest one, in the direction of reading.

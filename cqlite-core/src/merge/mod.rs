@@ -225,6 +225,7 @@ impl<S: PartitionSource> PartitionSource for Merge<'_, S> {
         Ok(self.members.count > 0)
     }
 
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         let head = self.inputs[self.members.first].source.partition();
         match &self.meeting {

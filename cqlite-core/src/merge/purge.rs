@@ -255,6 +255,7 @@ impl<S: PartitionSource, O: FnMut(&[u8]) -> Result<Purgeable>> PartitionSource f
         Ok(true)
     }
 
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         let head = self.source.partition();
         PartitionHead {

@@ -114,6 +114,11 @@ impl ColumnRules {
             .collect()
     }
 
+    /// Whether of two cells the one that was written later is left.
+    pub fn is_plain(&self) -> bool {
+        self.path.is_none() && !self.counter
+    }
+
     fn compare_paths(&self, a: Option<&[u8]>, b: Option<&[u8]>) -> Ordering {
         let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
         match &self.path {

@@ -111,6 +111,7 @@ impl Scan {
             .in_file(self.window.file().source().path())
     }
 
+    #[inline]
     fn key(&self) -> &[u8] {
         &self.head.bytes[2..2 + self.head.key_len]
     }
@@ -176,6 +177,7 @@ impl PartitionSource for Scan {
         }
     }
 
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         let head = &self.head;
         let static_row = &head.static_row;
