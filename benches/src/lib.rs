@@ -3,6 +3,7 @@
 //! The criterion benches are in `criterion/`, the program that measures one figure at a time is `cqlite-bench`, and what
 //! the same figures are measured with on the peer's side is in `peers/`.
 
+pub mod build;
 pub mod data;
 pub mod measure;
 pub mod sorted;

@@ -171,7 +171,7 @@ impl Sorted {
 }
 
 /// Keys and numbers of all partitions, in the order of tokens. Keys of `wide` are the first four bytes.
-fn sorted_keys(rows: Rows) -> Vec<([u8; 16], u64)> {
+pub(crate) fn sorted_keys(rows: Rows) -> Vec<([u8; 16], u64)> {
     let (numbers, length) = match rows {
         Rows::Kv { first, count, .. } => (first..first + count, 16),
         Rows::Wide { partitions, .. } => (0..partitions, 4),

@@ -5,12 +5,14 @@
 //! the times. The peak includes what the program itself keeps: the queries.
 
 use crate::{Place, ReadArgs, TableName};
-use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, percentile};
+use cqlite_benches::build::Values;
+use cqlite_benches::measure::{Runs, memory_of, peak_rss_anon_bytes, percentile};
 use cqlite_benches::sorted::Sorted;
 use cqlite_benches::table::Table;
 use cqlite_benches::work::{self, At, Query, Touched};
 use cqlite_core::{Error, Result};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const POINT_READS: u64 = 200_000;
@@ -113,30 +115,87 @@ fn measure_scan(
 /// The rows are made before the times are taken, but one by one where memory is measured.
 pub(crate) fn write(args: &ReadArgs, table: TableName) -> Result<()> {
     let rows = args.data.shape(table);
+    let format = args.data.format();
+    let mut prepared = Sorted::new(rows, true);
+    let write = |rows: &mut Sorted, dir: &Path| work::write_sorted(rows, dir, format);
+    let runs = measure_writes(args, |dir| write(&mut prepared, dir).map(drop))?;
+    drop(prepared);
+    let mut sorted = Sorted::new(rows, false);
+    let mut uncompressed = 0;
+    let peak = peak_of_write(args, |dir| {
+        uncompressed = write(&mut sorted, dir)?.uncompressed;
+        Ok(())
+    })?;
+    print_written(args, "write sorted", table, runs, uncompressed, peak)
+}
+
+/// The values are there before, and stay in memory: what they take is no part of the peak.
+pub(crate) fn build(args: &ReadArgs, table: TableName, unsorted: bool) -> Result<()> {
+    let format = args.data.format();
+    let values = Values::new(args.data.shape(table), unsorted);
+    let mut uncompressed = 0;
+    let mut build = |dir: &Path| {
+        let written = values.build(dir, format)?;
+        uncompressed = written.iter().map(|w| w.uncompressed).sum();
+        Ok(())
+    };
+    let runs = measure_writes(args, &mut build)?;
+    let before = memory_of(Path::new("/proc/self")).anon;
+    let peak = peak_of_write(args, &mut build)?.saturating_sub(before);
+    let name = if unsorted {
+        "build unsorted"
+    } else {
+        "build sorted"
+    };
+    print_written(args, name, table, runs, uncompressed, peak)
+}
+
+/// A directory for what is written, which is deleted.
+fn place_of_writes(args: &ReadArgs) -> PathBuf {
     let root = args.dir.clone().unwrap_or_else(|| args.data.root());
-    let root = root.join(format!("written-{}", std::process::id()));
+    root.join(format!("written-{}", std::process::id()))
+}
+
+fn measure_writes(args: &ReadArgs, mut write: impl FnMut(&Path) -> Result<()>) -> Result<Runs> {
+    let root = place_of_writes(args);
     let io = |e| Error::io(&root, e);
     let mut count = 0;
     // To delete what a run wrote is no part of the work.
-    let mut run = |sorted: &mut Sorted| {
+    let runs = Runs::measure(args.warm, args.reps, || {
         let directory = root.join(format!("{count}"));
         count += 1;
         std::fs::create_dir_all(&directory).map_err(io)?;
-        work::write_sorted(sorted, &directory, args.data.format())
-    };
-    let mut sorted = Sorted::new(rows, true);
-    let runs = Runs::measure(args.warm, args.reps, || run(&mut sorted).map(drop))?;
-    drop(sorted);
-    let mut sorted = Sorted::new(rows, false);
-    let (written, peak) = peak_rss_anon_bytes(|| run(&mut sorted));
+        write(&directory)
+    })?;
     std::fs::remove_dir_all(&root).map_err(io)?;
+    Ok(runs)
+}
+
+fn peak_of_write(args: &ReadArgs, mut write: impl FnMut(&Path) -> Result<()>) -> Result<u64> {
+    let root = place_of_writes(args);
+    let io = |e| Error::io(&root, e);
+    std::fs::create_dir_all(&root).map_err(io)?;
+    let (written, peak) = peak_rss_anon_bytes(|| write(&root));
+    std::fs::remove_dir_all(&root).map_err(io)?;
+    written.map(|()| peak)
+}
+
+fn print_written(
+    args: &ReadArgs,
+    name: &str,
+    table: TableName,
+    runs: Runs,
+    uncompressed: u64,
+    peak: u64,
+) -> Result<()> {
+    let rows = args.data.shape(table);
     let touched = Touched {
         rows: rows.count(),
-        bytes: written?.uncompressed,
+        bytes: uncompressed,
         sum: 0,
     };
     let figure = Figure {
-        name: "write sorted",
+        name,
         ops: rows.count(),
         unit: "rows",
         runs,

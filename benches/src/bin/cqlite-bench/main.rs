@@ -65,6 +65,16 @@ enum Verb {
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// Makes an SSTable of the values of rows, by a builder
+    Build {
+        /// Which table
+        table: TableName,
+        /// Rows come in the order of their numbers, which is not that of tokens, and are sorted
+        #[arg(long)]
+        unsorted: bool,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
     /// Runs a command without its output: wall and CPU time, private and all memory
     Command(command::CommandArgs),
     /// Shows the ratios of what is in files of printed lines
@@ -183,6 +193,11 @@ fn main() -> ExitCode {
         Verb::Slice { reversed, at, read } => figure::slice(read, *reversed, *at),
         Verb::Row(read) => figure::row(read),
         Verb::Write { table, read } => figure::write(read, *table),
+        Verb::Build {
+            table,
+            unsorted,
+            read,
+        } => figure::build(read, *table, *unsorted),
         Verb::Command(args) => command::run(args),
         Verb::Compare { files } => compare::run(files),
     };

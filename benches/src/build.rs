@@ -1,0 +1,161 @@
+//! Rows as the values of their columns, which a builder makes SSTables of.
+
+use crate::data::{CLUSTERING_STEP, Format, KV_SCHEMA, KvRow, Rows, WIDE_SCHEMA, WideRow, query};
+use crate::sorted::sorted_keys;
+use cqlite_core::model::StreamHeader;
+use cqlite_core::mutation::{Insert, TimeUuids, Value, WriteTime};
+use cqlite_core::schema::{TableSchema, parse_schema};
+use cqlite_core::sstable::builder::{BuilderOptions, ChangeSink, SortedBuilder, UnsortedBuilder};
+use cqlite_core::sstable::{Version, WriteOptions, Written};
+use cqlite_core::{Error, Result};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes that an unsorted builder sorts in.
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// All rows of a table, as values.
+pub struct Values {
+    rows: Rows,
+    unsorted: bool,
+    bytes: Vec<u8>,
+    /// Where each row's bytes are, and its write timestamp.
+    places: Vec<(Range<usize>, i64)>,
+}
+
+impl Values {
+    /// The rows in the order of tokens, or in none.
+    pub fn new(rows: Rows, unsorted: bool) -> Self {
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        let (mut kv, mut wide) = (KvRow::default(), WideRow::default());
+        for (_, number) in sorted_keys(rows) {
+            match rows {
+                Rows::Kv { version, .. } => {
+                    let start = bytes.len();
+                    kv.set(version, number);
+                    bytes.extend(crate::data::kv_key(b"user", number));
+                    bytes.extend(kv.n.to_be_bytes());
+                    bytes.extend_from_slice(&kv.v);
+                    places.push((start..bytes.len(), kv.timestamp));
+                }
+                Rows::Wide { rows, .. } => {
+                    for i in 0..rows {
+                        let start = bytes.len();
+                        wide.set(number * rows + i);
+                        bytes.extend((number as i32).to_be_bytes());
+                        bytes.extend((i as i64 * CLUSTERING_STEP).to_be_bytes());
+                        bytes.extend(wide.a.to_be_bytes());
+                        bytes.extend(wide.d.to_be_bytes());
+                        bytes.extend_from_slice(&wide.b);
+                        places.push((start..bytes.len(), wide.timestamp));
+                    }
+                }
+            }
+        }
+        if unsorted {
+            for i in (1..places.len()).rev() {
+                places.swap(i, query(i as u64, i as u64 + 1) as usize);
+            }
+        }
+        Values {
+            rows,
+            unsorted,
+            bytes,
+            places,
+        }
+    }
+
+    /// Makes one SSTable of all of them in an empty directory.
+    ///
+    /// # Errors
+    /// Those of the builder.
+    pub fn build(&self, directory: &Path, format: Format) -> Result<Vec<Written>> {
+        let schema = match self.rows {
+            Rows::Kv { .. } => KV_SCHEMA,
+            Rows::Wide { .. } => WIDE_SCHEMA,
+        };
+        let tables = parse_schema(schema, None)?.tables;
+        let table = tables.into_iter().next().map(Arc::new);
+        let table = table.ok_or_else(|| Error::invalid("a schema without a table"))?;
+        let (version, name) = format.parts();
+        let mut write = WriteOptions::of_table(&table)?;
+        write.estimated_keys = match self.rows {
+            Rows::Kv { count, .. } => count,
+            Rows::Wide { partitions, .. } => partitions,
+        };
+        let mut options = BuilderOptions::new(Version::parse(version, name)?, write);
+        options.memory = MEMORY_BYTES;
+        let header = Arc::new(StreamHeader::of_table(&table));
+        match self.unsorted {
+            true => {
+                let mut builder = UnsortedBuilder::create(directory, header, options)?;
+                self.insert(table, &mut builder)?;
+                builder.finish()
+            }
+            false => {
+                let mut builder = SortedBuilder::create(directory, header, options)?;
+                self.insert(table, &mut builder)?;
+                builder.finish()
+            }
+        }
+    }
+
+    fn insert(&self, table: Arc<TableSchema>, sink: &mut impl ChangeSink) -> Result<()> {
+        // The lengths of all columns but the last.
+        let (columns, lengths): (&[&str], &[usize]) = match self.rows {
+            Rows::Kv { .. } => (&["k", "n", "v"], &[16, 8]),
+            Rows::Wide { .. } => (&["p", "c", "a", "d", "b"], &[4, 8, 4, 8]),
+        };
+        let mut insert = Insert::new(table, columns, TimeUuids::new(0, 0))?;
+        for (place, timestamp) in &self.places {
+            let mut rest = &self.bytes[place.clone()];
+            let mut values = [Value::Unset; 5];
+            for (value, length) in values.iter_mut().zip(lengths) {
+                let (bytes, behind) = rest.split_at(*length);
+                (*value, rest) = (Value::Bytes(bytes), behind);
+            }
+            values[lengths.len()] = Value::Bytes(rest);
+            let when = WriteTime {
+                timestamp: *timestamp,
+                ttl: 0,
+                now: 0,
+            };
+            insert.add(&values[..columns.len()], &when, sink)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Table, ensure};
+    use crate::work::scan;
+
+    #[test]
+    fn builders_make_the_same_table_as_the_writer() {
+        for rows in [
+            Rows::Kv {
+                first: 0,
+                count: 500,
+                version: 0,
+            },
+            Rows::Wide {
+                partitions: 3,
+                rows: 40,
+            },
+        ] {
+            let written = tempfile::tempdir().unwrap();
+            let written = ensure(written.path(), Format::Da, rows).unwrap();
+            let expected = scan(&Table::open(&written, rows, 0).unwrap()).unwrap();
+            for unsorted in [false, true] {
+                let dir = tempfile::tempdir().unwrap();
+                let values = Values::new(rows, unsorted);
+                assert_eq!(values.build(dir.path(), Format::Da).unwrap().len(), 1);
+                let built = Table::open(dir.path(), rows, 0).unwrap();
+                assert_eq!(scan(&built).unwrap(), expected);
+            }
+        }
+    }
+}
