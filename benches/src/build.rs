@@ -1,6 +1,8 @@
 //! Rows as the values of their columns, which a builder makes SSTables of.
 
-use crate::data::{CLUSTERING_STEP, Format, KV_SCHEMA, KvRow, Rows, WIDE_SCHEMA, WideRow, query};
+use crate::data::{
+    CLUSTERING_STEP, Format, KV_SCHEMA, KvRow, Rows, WIDE_SCHEMA, WideRow, kv_key, query,
+};
 use crate::sorted::sorted_keys;
 use cqlite_core::model::StreamHeader;
 use cqlite_core::mutation::{Insert, TimeUuids, Value, WriteTime};
@@ -8,7 +10,6 @@ use cqlite_core::schema::{TableSchema, parse_schema};
 use cqlite_core::sstable::builder::{BuilderOptions, ChangeSink, SortedBuilder, UnsortedBuilder};
 use cqlite_core::sstable::{Version, WriteOptions, Written};
 use cqlite_core::{Error, Result};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,49 +21,53 @@ pub struct Values {
     rows: Rows,
     unsorted: bool,
     bytes: Vec<u8>,
-    /// Where each row's bytes are, and its write timestamp.
-    places: Vec<(Range<usize>, i64)>,
+    /// Where each row's bytes end, and its write timestamp.
+    ends: Vec<(usize, i64)>,
 }
 
 impl Values {
     /// The rows in the order of tokens, or in none.
     pub fn new(rows: Rows, unsorted: bool) -> Self {
-        let (mut bytes, mut places) = (Vec::new(), Vec::new());
-        let (mut kv, mut wide) = (KvRow::default(), WideRow::default());
-        for (_, number) in sorted_keys(rows) {
-            match rows {
-                Rows::Kv { version, .. } => {
-                    let start = bytes.len();
-                    kv.set(version, number);
-                    bytes.extend(crate::data::kv_key(b"user", number));
-                    bytes.extend(kv.n.to_be_bytes());
-                    bytes.extend_from_slice(&kv.v);
-                    places.push((start..bytes.len(), kv.timestamp));
-                }
-                Rows::Wide { rows, .. } => {
-                    for i in 0..rows {
-                        let start = bytes.len();
-                        wide.set(number * rows + i);
-                        bytes.extend((number as i32).to_be_bytes());
-                        bytes.extend((i as i64 * CLUSTERING_STEP).to_be_bytes());
-                        bytes.extend(wide.a.to_be_bytes());
-                        bytes.extend(wide.d.to_be_bytes());
-                        bytes.extend_from_slice(&wide.b);
-                        places.push((start..bytes.len(), wide.timestamp));
-                    }
-                }
+        let of_partition = match rows {
+            Rows::Kv { .. } => 1,
+            Rows::Wide { rows, .. } => rows,
+        };
+        let partitions = sorted_keys(rows).into_iter().map(|(_, number)| number);
+        let mut order: Vec<u64> = partitions
+            .flat_map(|number| number * of_partition..(number + 1) * of_partition)
+            .collect();
+        if unsorted {
+            for i in (1..order.len()).rev() {
+                order.swap(i, query(i as u64, i as u64 + 1) as usize);
             }
         }
-        if unsorted {
-            for i in (1..places.len()).rev() {
-                places.swap(i, query(i as u64, i as u64 + 1) as usize);
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        let (mut kv, mut wide) = (KvRow::default(), WideRow::default());
+        for i in order {
+            match rows {
+                Rows::Kv { version, .. } => {
+                    kv.set(version, i);
+                    bytes.extend(kv_key(b"user", i));
+                    bytes.extend(kv.n.to_be_bytes());
+                    bytes.extend_from_slice(&kv.v);
+                    ends.push((bytes.len(), kv.timestamp));
+                }
+                Rows::Wide { rows, .. } => {
+                    wide.set(i);
+                    bytes.extend(((i / rows) as i32).to_be_bytes());
+                    bytes.extend(((i % rows) as i64 * CLUSTERING_STEP).to_be_bytes());
+                    bytes.extend(wide.a.to_be_bytes());
+                    bytes.extend(wide.d.to_be_bytes());
+                    bytes.extend_from_slice(&wide.b);
+                    ends.push((bytes.len(), wide.timestamp));
+                }
             }
         }
         Values {
             rows,
             unsorted,
             bytes,
-            places,
+            ends,
         }
     }
 
@@ -108,8 +113,10 @@ impl Values {
             Rows::Wide { .. } => (&["p", "c", "a", "d", "b"], &[4, 8, 4, 8]),
         };
         let mut insert = Insert::new(table, columns, TimeUuids::new(0, 0))?;
-        for (place, timestamp) in &self.places {
-            let mut rest = &self.bytes[place.clone()];
+        let mut start = 0;
+        for (end, timestamp) in &self.ends {
+            let mut rest = &self.bytes[start..*end];
+            start = *end;
             let mut values = [Value::Unset; 5];
             for (value, length) in values.iter_mut().zip(lengths) {
                 let (bytes, behind) = rest.split_at(*length);
