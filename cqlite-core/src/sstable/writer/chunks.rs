@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 const PLAIN_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Uncompressed bytes that are gathered before the whole chunks among them are written.
-const GATHERED_BYTES: usize = 64 * 1024;
+const GATHERED_BYTES: usize = 256 * 1024;
 
 /// Uncompressed bytes for which no thread is started.
 const ALONE_BYTES: u64 = 1 << 20;
