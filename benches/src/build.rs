@@ -26,21 +26,21 @@ pub struct Values {
 }
 
 impl Values {
-    /// The rows in the order of tokens, or in none.
+    /// The rows in the order of tokens, or partitions in none.
     pub fn new(rows: Rows, unsorted: bool) -> Self {
+        let mut partitions: Vec<u64> = sorted_keys(rows).into_iter().map(|(_, i)| i).collect();
+        if unsorted {
+            for i in (1..partitions.len()).rev() {
+                partitions.swap(i, query(i as u64, i as u64 + 1) as usize);
+            }
+        }
         let of_partition = match rows {
             Rows::Kv { .. } => 1,
             Rows::Wide { rows, .. } => rows,
         };
-        let partitions = sorted_keys(rows).into_iter().map(|(_, number)| number);
-        let mut order: Vec<u64> = partitions
-            .flat_map(|number| number * of_partition..(number + 1) * of_partition)
-            .collect();
-        if unsorted {
-            for i in (1..order.len()).rev() {
-                order.swap(i, query(i as u64, i as u64 + 1) as usize);
-            }
-        }
+        let order = partitions
+            .into_iter()
+            .flat_map(|number| number * of_partition..(number + 1) * of_partition);
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         let (mut kv, mut wide) = (KvRow::default(), WideRow::default());
         for i in order {
