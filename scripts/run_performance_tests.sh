@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Measures cqlite and Cassandra in turn, on the same files, and shows the ratios.
-#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--only scan|point|slice|long|commands]
+#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--only scan|point|slice|long|write|commands]
 # Needs Rust; for the peer also a JDK 17, and Maven unless CASSANDRA_LIB names a folder with the jars of Cassandra 5.0.
-# The tables (1.2 GB) are made in target/bench-data or in $CQLITE_BENCH_DATA. Everything runs on one thread, with the
-# files in the page cache. All figures end up in target/performance.jsonl.
+# The tables (2 GB) are made in target/bench-data or in $CQLITE_BENCH_DATA. What reads runs on one thread, with the files in
+# the page cache; what writes compresses in a second one. All figures end up in target/performance.jsonl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -54,6 +54,24 @@ figures() {
     ours slice; ours slice --cache 32; ours slice --reversed; ours slice --reversed --cache 32; ours row
     theirs wide "$wide" "$partitions" 1000 slice reversed-slice row
   fi
+  if wanted write; then
+    local values=$(dirname "$kv")/values overlapping
+    ours write kv; ours write wide
+    for build in "kv sorted" "kv unsorted" "wide sorted"; do
+      read -r table order <<< "$build"
+      unsorted=(); if [ "$order" = unsorted ]; then unsorted=(--unsorted); fi
+      ours build "$table" "${unsorted[@]}"
+      if [ -n "$peer" ]; then
+        $bench values "$table" "${unsorted[@]}" "${size[@]}" "$values"
+        theirs build "$table" "$order" "$values" "$values-written"
+      fi
+    done
+    rm -f "$values"
+    overlapping=$($bench make-overlapping "${size[@]}")
+    ours compact
+    # shellcheck disable=SC2086 # One argument a directory.
+    theirs compact "$values-written" $overlapping
+  fi
   if wanted long; then
     size=(--format "$format" --partitions 1 --rows-per-partition "$long")
     for at in start middle end; do
@@ -80,6 +98,11 @@ commands() {
   if [ -n "$peer" ]; then run cassandra dump 1 "$rows" $cassandra "$format" sstabledump "$kv"/*-Data.db; fi
   run cqlite verify 3 "$rows" $cqlite verify "$kv"/*-Data.db
   if [ -n "$peer" ]; then run cassandra verify 1 "$rows" $cassandra "$format" sstableverify "$kv"; fi
+  local old=$(dirname "$kv")/nb
+  if [ ! -e "$old" ]; then $cqlite rewrite "$kv" --version nb --out "$old" > /dev/null; fi
+  run cqlite rewrite 3 "$rows" bash -c "rm -rf '$old-new' && $cqlite rewrite '$old' --version $format --out '$old-new'"
+  rm -rf "$old-new"
+  if [ -n "$peer" ]; then run cassandra rewrite 1 "$rows" $cassandra "$format" sstableupgrade "$old"; fi
   run cqlite "small table" 21 100 $cqlite dump "$small"/*-Data.db
 }
 

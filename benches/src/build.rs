@@ -10,6 +10,8 @@ use cqlite_core::schema::{TableSchema, parse_schema};
 use cqlite_core::sstable::builder::{BuilderOptions, ChangeSink, SortedBuilder, UnsortedBuilder};
 use cqlite_core::sstable::{Version, WriteOptions, Written};
 use cqlite_core::{Error, Result};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -106,13 +108,20 @@ impl Values {
         }
     }
 
-    fn insert(&self, table: Arc<TableSchema>, sink: &mut impl ChangeSink) -> Result<()> {
+    fn columns(&self) -> &'static [&'static str] {
+        match self.rows {
+            Rows::Kv { .. } => &["k", "n", "v"],
+            Rows::Wide { .. } => &["p", "c", "a", "d", "b"],
+        }
+    }
+
+    /// Gives the write timestamp and the values of each row.
+    fn each(&self, mut take: impl FnMut(i64, &[Value<'_>]) -> Result<()>) -> Result<()> {
         // The lengths of all columns but the last.
-        let (columns, lengths): (&[&str], &[usize]) = match self.rows {
-            Rows::Kv { .. } => (&["k", "n", "v"], &[16, 8]),
-            Rows::Wide { .. } => (&["p", "c", "a", "d", "b"], &[4, 8, 4, 8]),
+        let lengths: &[usize] = match self.rows {
+            Rows::Kv { .. } => &[16, 8],
+            Rows::Wide { .. } => &[4, 8, 4, 8],
         };
-        let mut insert = Insert::new(table, columns, TimeUuids::new(0, 0))?;
         let mut start = 0;
         for (end, timestamp) in &self.ends {
             let mut rest = &self.bytes[start..*end];
@@ -123,14 +132,40 @@ impl Values {
                 (*value, rest) = (Value::Bytes(bytes), behind);
             }
             values[lengths.len()] = Value::Bytes(rest);
+            take(*timestamp, &values[..=lengths.len()])?;
+        }
+        Ok(())
+    }
+
+    fn insert(&self, table: Arc<TableSchema>, sink: &mut impl ChangeSink) -> Result<()> {
+        let mut insert = Insert::new(table, self.columns(), TimeUuids::new(0, 0))?;
+        self.each(|timestamp, values| {
             let when = WriteTime {
-                timestamp: *timestamp,
+                timestamp,
                 ttl: 0,
                 now: 0,
             };
-            insert.add(&values[..columns.len()], &when, sink)?;
-        }
-        Ok(())
+            insert.add(values, &when, sink)
+        })
+    }
+
+    /// Writes the rows for the peer: each as its timestamp in 64 bits, and behind it each value behind its length in 32.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_to(&self, path: &Path) -> Result<()> {
+        let io = |e| Error::io(path, e);
+        let mut out = BufWriter::new(File::create(path).map_err(io)?);
+        self.each(|timestamp, values| {
+            out.write_all(&timestamp.to_be_bytes()).map_err(io)?;
+            for value in values.iter().filter_map(|value| value.bytes()) {
+                let length = value.len() as u32;
+                out.write_all(&length.to_be_bytes()).map_err(io)?;
+                out.write_all(value).map_err(io)?;
+            }
+            Ok(())
+        })?;
+        out.flush().map_err(io)
     }
 }
 

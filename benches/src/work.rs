@@ -2,15 +2,20 @@
 //!
 //! Every one looks at every cell that it reads ([`Touched`]), and so does the peer's side: equal sums mean equal work.
 
-use crate::data::{CLUSTERING_STEP, Format, Rows, kv_key, query};
+use crate::data::{CLUSTERING_STEP, Format, KV_SCHEMA, Rows, kv_key, query};
 use crate::sorted::Sorted;
 use crate::table::Table;
+use cqlite_core::compaction::{Compaction, CompressionChange, Destination};
 use cqlite_core::model::{Bound, BoundKind, PartitionSource, Slice, Unfiltered};
 use cqlite_core::partitioner::TokenRange;
+use cqlite_core::schema::parse_schema;
 use cqlite_core::sstable::component::statistics::SerializationHeader;
-use cqlite_core::sstable::{Descriptor, SSTableWriter, Version, WriteOptions, Written};
+use cqlite_core::sstable::{
+    Component, Descriptor, OpenOptions, SSTable, SSTableWriter, Transaction, Version, WriteOptions,
+    Written, directory,
+};
 use cqlite_core::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rows that a slice asks for.
 pub const SLICE_ROWS: u64 = 100;
@@ -103,6 +108,46 @@ pub(crate) fn write_with_header(
     writer
         .finish()?
         .ok_or_else(|| Error::invalid("there are no rows"))
+}
+
+/// Compacts the tables of `kv` in some directories into one SSTable in an empty one.
+///
+/// # Errors
+/// Those of reading and writing.
+pub fn compact(inputs: &[PathBuf], directory: &Path, format: Format) -> Result<Vec<Written>> {
+    let (version, name) = format.parts();
+    let mut sstables = Vec::new();
+    for input in inputs {
+        for table in directory::resolve(input)? {
+            for descriptor in &table.sstables {
+                let data = descriptor.path(&Component::Data);
+                sstables.push(SSTable::open(&data, &OpenOptions::default())?);
+            }
+        }
+    }
+    let schema = parse_schema(KV_SCHEMA, None)?
+        .find(Some("bench"), "kv")?
+        .clone();
+    let compaction = Compaction {
+        schema,
+        inputs: sstables,
+        others: Vec::new(),
+        now: 1_700_000_000,
+        gc_before: None,
+    };
+    let destination = Destination {
+        directory,
+        version: Version::parse(version, name)?,
+        compression: CompressionChange::Keep,
+        chunk_length: None,
+        max_sstable_size: None,
+        operation: "compaction",
+    };
+    let mut transaction =
+        Transaction::begin(directory, destination.version, destination.operation)?;
+    let done = compaction.run(&mut transaction, &destination, &mut |_| Ok(()))?;
+    transaction.commit()?;
+    Ok(done.written)
 }
 
 /// A read of one partition or of a slice of it. Small, since many are kept while memory is measured.

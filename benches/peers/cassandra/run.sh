@@ -3,7 +3,9 @@
 #   prepare                           boots a node once, so that there is a schema which sstableverify finds
 #   kv DIR ROWS FIGURE...             see Peer.java
 #   wide DIR PARTITIONS ROWS FIGURE...
+#   build kv|wide sorted|unsorted VALUES DIR, and compact OUT DIR...: see WritePeer.java
 #   sstabledump ARGUMENTS
+#   sstableupgrade DIR                writes a copy of the table in DIR again, in the version of the format
 #   sstableverify DIR                 extended verification of the table in DIR
 # Needs a JDK 17, and Maven unless CASSANDRA_LIB names a folder with Cassandra's jars. PEER_STORAGE_PORT (17411) and the
 # next one must be free while a node boots. All that it makes is in benches/peers/target.
@@ -20,9 +22,9 @@ if ! ls "$lib"/cassandra-all-*.jar >/dev/null 2>&1; then
 fi
 
 classes=$target/classes
-if [ ! "$classes/Peer.class" -nt "$here/Peer.java" ]; then
+if [ ! "$classes/Peer.class" -nt "$here/Peer.java" ] || [ ! "$classes/WritePeer.class" -nt "$here/WritePeer.java" ]; then
   mkdir -p "$classes"
-  javac -nowarn -Xlint:-options -cp "$lib/*" -d "$classes" "$here/Peer.java" 2>&1 | { grep -v '^Note:' || true; } >&2
+  javac -nowarn -Xlint:-options -cp "$lib/*" -d "$classes" "$here"/*.java 2>&1 | { grep -v '^Note:' || true; } >&2
 fi
 
 case $format in
@@ -84,6 +86,17 @@ case $command in
     ;;
   kv | wide)
     exec "${java[@]}" -Xmx2g -XX:+UseG1GC ${REPS:+-Dreps=$REPS} ${ROUND:+-Dround=$ROUND} Peer "$command" "$@"
+    ;;
+  build | compact)
+    exec "${java[@]}" -Xmx2g -XX:+UseG1GC ${REPS:+-Dreps=$REPS} ${ROUND:+-Dround=$ROUND} WritePeer "$command" "$@"
+    ;;
+  sstableupgrade)
+    table=$(basename "$1")
+    rm -rf "$home/data/bench/$table"
+    mkdir -p "$home/data/bench/$table"
+    ln "$1"/*-*-* "$home/data/bench/$table/"
+    "${java[@]}" -Xmx256m org.apache.cassandra.tools.StandaloneUpgrader -k bench "${table%%-*}"
+    ls "$home/data/bench/$table/$format"-*-Data.db >/dev/null
     ;;
   sstabledump)
     exec "${java[@]}" -Xmx256m org.apache.cassandra.tools.SSTableExport "$@"

@@ -150,6 +150,16 @@ pub(crate) fn build(args: &ReadArgs, table: TableName, unsorted: bool) -> Result
     print_written(args, name, table, runs, uncompressed, peak)
 }
 
+/// Nothing is purged: no cell is deleted, and none expires.
+pub(crate) fn compact(args: &ReadArgs) -> Result<()> {
+    let inputs = args.data.make_overlapping()?;
+    let format = args.data.format();
+    let compact = |dir: &Path| work::compact(&inputs, dir, format).map(drop);
+    let runs = measure_writes(args, compact)?;
+    let peak = peak_of_write(args, compact)?;
+    print_written(args, "compact", TableName::Kv, runs, 0, peak)
+}
+
 /// A directory for what is written, which is deleted.
 fn place_of_writes(args: &ReadArgs) -> PathBuf {
     let root = args.dir.clone().unwrap_or_else(|| args.data.root());

@@ -5,6 +5,7 @@ mod compare;
 mod figure;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use cqlite_benches::build::Values;
 use cqlite_benches::data::{Format, Rows};
 use cqlite_benches::table::{default_root, ensure};
 use cqlite_core::Result;
@@ -75,6 +76,25 @@ enum Verb {
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// Writes the values of rows to a file, for the peer
+    Values {
+        /// Which table
+        table: TableName,
+        /// In no order
+        #[arg(long)]
+        unsorted: bool,
+        #[command(flatten)]
+        data: DataArgs,
+        /// The file
+        file: PathBuf,
+    },
+    /// Prints the directories of four tables of `kv` that overlap by half, which are made: what is compacted
+    MakeOverlapping {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Merges the SSTables of `make-overlapping` into one
+    Compact(ReadArgs),
     /// Runs a command without its output: wall and CPU time, private and all memory
     Command(command::CommandArgs),
     /// Shows the ratios of what is in files of printed lines
@@ -175,6 +195,20 @@ impl DataArgs {
         self.data.clone().unwrap_or_else(default_root)
     }
 
+    /// A fourth of the rows each, written four times, every two neighbours half the same.
+    fn make_overlapping(&self) -> Result<Vec<PathBuf>> {
+        let part = self.rows / 8;
+        let rows = |version| Rows::Kv {
+            first: version * part,
+            count: 2 * part,
+            version,
+        };
+        let root = self.root();
+        (0..4)
+            .map(|version| ensure(&root, self.format(), rows(version)))
+            .collect()
+    }
+
     fn make(&self, table: TableName) -> Result<PathBuf> {
         let root = self.root();
         ensure(&root, self.format(), self.shape(table))
@@ -198,6 +232,18 @@ fn main() -> ExitCode {
             unsorted,
             read,
         } => figure::build(read, *table, *unsorted),
+        Verb::Values {
+            table,
+            unsorted,
+            data,
+            file,
+        } => Values::new(data.shape(*table), *unsorted).write_to(file),
+        Verb::MakeOverlapping { data } => data.make_overlapping().map(|directories| {
+            for directory in directories {
+                println!("{}", directory.display());
+            }
+        }),
+        Verb::Compact(read) => figure::compact(read),
         Verb::Command(args) => command::run(args),
         Verb::Compare { files } => compare::run(files),
     };
