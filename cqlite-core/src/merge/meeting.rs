@@ -313,3 +313,153 @@ fn next_group<S: PartitionSource>(
     }
     Ok(group)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::ClusteringOf;
+    use crate::model::{LivenessInfo, NO_DELETION_TIME, RowDeletion};
+    use crate::schema::Column;
+    use crate::types::CqlType;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn rules() -> Vec<ColumnRules> {
+        let list = CqlType::List {
+            element: Arc::new(CqlType::Int),
+            frozen: false,
+        };
+        let types = [CqlType::Int, CqlType::Text, CqlType::Int, list];
+        let columns = types.map(|ty| Column {
+            name: "c".into(),
+            ty,
+        });
+        ColumnRules::of(&columns)
+    }
+
+    fn cell() -> impl Strategy<Value = CellSpan> {
+        let ttl = prop_oneof![3 => Just(0), 1 => Just(60)];
+        let gone = prop::bool::weighted(0.2);
+        (0..4u32, 0..6i64, ttl, gone, 0..3u32).prop_map(|(column, timestamp, ttl, gone, at)| {
+            let is_list = column == 3;
+            CellSpan {
+                column,
+                ttl: if gone { 0 } else { ttl },
+                timestamp,
+                local_deletion_time: match gone || ttl > 0 {
+                    true => 1000,
+                    false => NO_DELETION_TIME,
+                },
+                path: if is_list {
+                    Span { start: at, len: 16 }
+                } else {
+                    Span::NULL
+                },
+                value: match gone {
+                    true => Span::EMPTY,
+                    false => Span { start: at, len: 1 },
+                },
+            }
+        })
+    }
+
+    fn row() -> impl Strategy<Value = RowBuf> {
+        let deletion = prop_oneof![4 => Just(None), 1 => (0..6i64).prop_map(Some)];
+        let liveness = prop_oneof![1 => Just(None), 4 => (0..8i64).prop_map(Some)];
+        let cells = prop::collection::vec(cell(), 0..4);
+        (liveness, deletion, cells, 0..2u32).prop_map(|(liveness, deletion, mut cells, at)| {
+            cells.sort_by_key(|cell| (cell.column, cell.path.start));
+            cells.dedup_by_key(|cell| (cell.column, cell.path.start));
+            RowBuf {
+                clustering: vec![Span { start: at, len: 1 }],
+                liveness: liveness.map_or(LivenessInfo::EMPTY, |timestamp| LivenessInfo {
+                    timestamp,
+                    ..LivenessInfo::EMPTY
+                }),
+                deletion: deletion.map_or(RowDeletion::LIVE, |timestamp| RowDeletion {
+                    time: DeletionTime {
+                        marked_for_delete_at: timestamp,
+                        local_deletion_time: 1000,
+                    },
+                    shadowable: false,
+                }),
+                cells,
+                ..RowBuf::default()
+            }
+        })
+    }
+
+    fn content(row: RowRef<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
+        let bytes = |b: Option<&[u8]>| b.map(<[u8]>::to_vec);
+        let cells = row.cells().map(|c| {
+            (
+                (c.column, c.timestamp, c.ttl, c.local_deletion_time),
+                bytes(c.path),
+                c.value.to_vec(),
+            )
+        });
+        (
+            row.clustering().iter().map(bytes).collect::<Vec<_>>(),
+            (row.liveness(), row.deletion()),
+            cells.collect::<Vec<_>>(),
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn a_row_that_replaces_another_is_what_their_merge_gives(
+            mut new in row(), old in row(), later in 0..8i64, last: bool,
+        ) {
+            new.liveness.timestamp = new.liveness.timestamp.saturating_add(later);
+            new.cells.iter_mut().for_each(|cell| cell.timestamp += later);
+            let bytes: Vec<u8> = (0..32).collect();
+            let (new, old) = (RowRef::new(&bytes, &new), RowRef::new(&bytes, &old));
+            let rules = rules();
+            let versions = if last { [old, new] } else { [new, old] };
+            for clustering in [ClusteringOf::First, ClusteringOf::Last] {
+                let mut out = OwnedRow::default();
+                let live = DeletionTime::LIVE;
+                let merged = RowMerger::default().merge(&versions, clustering, live, &rules, &mut out);
+                if replaces(&rules, new, old) {
+                    prop_assert!(merged.unwrap());
+                    prop_assert_eq!(content(out.get()), content(new));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_replaces_what_is_older_and_says_no_more() {
+        let cell = |column, timestamp| CellSpan {
+            column,
+            ttl: 0,
+            timestamp,
+            local_deletion_time: NO_DELETION_TIME,
+            path: Span::NULL,
+            value: Span { start: 0, len: 1 },
+        };
+        let row = |timestamp, cells: &[CellSpan]| RowBuf {
+            liveness: LivenessInfo {
+                timestamp,
+                ..LivenessInfo::EMPTY
+            },
+            cells: cells.to_vec(),
+            ..RowBuf::default()
+        };
+        let is_replaced = |new: RowBuf, old: RowBuf| {
+            replaces(&rules(), RowRef::new(b"v", &new), RowRef::new(b"v", &old))
+        };
+        let both = [cell(0, 2), cell(1, 2)];
+        assert!(is_replaced(
+            row(2, &both),
+            row(1, &[cell(0, 1), cell(1, 1)])
+        ));
+        assert!(is_replaced(row(2, &both), row(1, &[cell(1, 1)])));
+        // One that it lacks, one as new, a row as new, and one of several cells.
+        assert!(!is_replaced(row(2, &both), row(1, &[cell(2, 1)])));
+        assert!(!is_replaced(row(2, &both), row(1, &[cell(0, 2)])));
+        assert!(!is_replaced(row(2, &both), row(2, &[cell(0, 1)])));
+        assert!(!is_replaced(row(2, &[cell(3, 2)]), row(1, &[cell(3, 1)])));
+    }
+}
