@@ -17,7 +17,10 @@ use std::thread::JoinHandle;
 const PLAIN_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Uncompressed bytes that are gathered before the whole chunks among them are written.
-const GATHERED_BYTES: usize = 256 * 1024;
+const GATHERED_BYTES: usize = 64 * 1024;
+
+/// So many where another thread writes them: to wake it takes time.
+const GATHERED_BYTES_BESIDE: usize = 256 * 1024;
 
 /// Uncompressed bytes for which no thread is started.
 const ALONE_BYTES: u64 = 1 << 20;
@@ -42,6 +45,8 @@ pub(super) struct DataSink {
     pending: Vec<u8>,
     /// Uncompressed bytes before those.
     position: u64,
+    /// How many bytes are gathered before they are written.
+    gathered: usize,
     chunk_length: usize,
     chunks: Chunks,
 }
@@ -124,6 +129,7 @@ impl DataSink {
         };
         Ok(DataSink {
             pending: Vec::with_capacity(GATHERED_BYTES.max(chunk_length) * 2),
+            gathered: GATHERED_BYTES.max(chunk_length),
             position: 0,
             chunk_length,
             chunks: Chunks::Here(Box::new(ChunkWriter {
@@ -163,7 +169,7 @@ impl DataSink {
     /// `Io`.
     #[inline(always)]
     pub fn settle(&mut self) -> Result<()> {
-        match self.pending.len() >= GATHERED_BYTES.max(self.chunk_length) {
+        match self.pending.len() >= self.gathered {
             true => self.write_chunks(),
             false => Ok(()),
         }
@@ -175,6 +181,7 @@ impl DataSink {
         self.position += whole as u64;
         if self.position >= ALONE_BYTES {
             self.chunks.split();
+            self.gathered = GATHERED_BYTES_BESIDE.max(self.chunk_length);
         }
         let mut rest = match &mut self.chunks {
             Chunks::Here(writer) => {
@@ -195,7 +202,7 @@ impl DataSink {
             Chunks::Failed => return Err(ended()),
         };
         // A huge row is not held in memory for ever.
-        rest.shrink_to(GATHERED_BYTES.max(self.chunk_length) * 8);
+        rest.shrink_to(self.gathered * 8);
         self.pending = rest;
         Ok(())
     }

@@ -295,7 +295,7 @@ impl SSTableWriter {
         self.data.position()
     }
 
-    /// Length of Data.db so far, without the last tens of kilobytes.
+    /// Length of Data.db so far, without the last tens of kilobytes, or the last megabyte of a large one.
     pub fn on_disk(&self) -> u64 {
         self.data.on_disk()
     }
