@@ -1,6 +1,7 @@
 //! Rewriting and compacting golden tables.
 
 use super::*;
+use crate::model::{NO_DELETION_TIME, Unfiltered};
 use crate::schema::{DroppedColumn, find_schema};
 use crate::sstable::directory::resolve;
 use crate::sstable::{Component, OpenOptions, Version};
@@ -271,4 +272,30 @@ fn whoever_watches_can_end_it_and_nothing_is_left() {
     assert_eq!(e.message(), "enough");
     drop(transaction);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_expires_after_2038_is_capped_in_old_versions() {
+    let inputs = open(&golden("da/ttl_20_years"));
+    let dir = tempfile::tempdir().unwrap();
+    let to = destination(dir.path(), "nb", "big");
+    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
+    let written = rewrite(&inputs[0], None, &mut transaction, &to, &mut |_| Ok(())).unwrap();
+    transaction.commit().unwrap();
+    let parts = open_written(&Compacted {
+        written,
+        expired: 0,
+    });
+    let mut scan = parts[0].scan().unwrap();
+    let mut expiring = 0;
+    while scan.next_partition().unwrap() {
+        while scan.next_unfiltered().unwrap() {
+            if let Unfiltered::Row(row) = scan.unfiltered() {
+                let at = row.liveness().local_expiration_time;
+                assert!(at <= i64::from(i32::MAX) || at == NO_DELETION_TIME, "{at}");
+                expiring += u32::from(at != NO_DELETION_TIME);
+            }
+        }
+    }
+    assert!(expiring > 2);
 }

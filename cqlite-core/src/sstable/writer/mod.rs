@@ -35,6 +35,7 @@ use self::index::{Block, Index, PartitionEnd, Prefix};
 use self::stats::StatsCollector;
 use super::component::filter::{FilterBuilder, FilterSize};
 use super::component::statistics::{SerializationHeader, Validation};
+use super::data::deletion::LEGACY_DELETION_TIME_MAX;
 use super::descriptor::{Component, Descriptor};
 use super::reader::stream_of;
 use super::transaction::{Transaction, files_of, remove_files};
@@ -219,9 +220,15 @@ impl SSTableWriter {
             .advise("`nb`, `oa` and `da` are"));
         }
         options.check()?;
-        let own_columns = stream_of(header)?;
+        let mut header = header.clone();
+        if !descriptor.version.has_uint_deletion_time() {
+            // Deltas to what is capped must not be negative.
+            let base = &mut header.min_local_deletion_time;
+            *base = (*base).min(LEGACY_DELETION_TIME_MAX);
+        }
+        let own_columns = stream_of(&header)?;
         let mapping = ColumnMapping::new(stream, &own_columns)?;
-        let encoder = Encoder::new(header, descriptor.version)?;
+        let encoder = Encoder::new(&header, descriptor.version)?;
         if !files_of(&descriptor)?.is_empty() {
             return Err(Error::invalid("the SSTable exists already")
                 .advise("nothing is overwritten: choose another directory or id")
@@ -280,7 +287,7 @@ impl SSTableWriter {
             data,
             index,
             filter,
-            header: header.clone(),
+            header,
             unfinished,
         })
     }
