@@ -222,9 +222,11 @@ impl SSTableWriter {
         options.check()?;
         let mut header = header.clone();
         if !descriptor.version.has_uint_deletion_time() {
-            // Deltas to what is capped must not be negative.
+            // Later versions have a base after 2038 come out negative; what is capped is not found from there.
             let base = &mut header.min_local_deletion_time;
-            *base = (*base).min(LEGACY_DELETION_TIME_MAX);
+            if *base < 0 || *base > LEGACY_DELETION_TIME_MAX {
+                *base = LEGACY_DELETION_TIME_MAX;
+            }
         }
         let own_columns = stream_of(&header)?;
         let mapping = ColumnMapping::new(stream, &own_columns)?;
