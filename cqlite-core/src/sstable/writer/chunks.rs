@@ -72,7 +72,7 @@ struct ChunkWriter {
 
 enum Layout {
     Compressed {
-        compressor: ChunkCompressor,
+        compressor: Box<ChunkCompressor>,
         max_compressed_length: usize,
         info: Output,
         /// Where in CompressionInfo.db the length of the data stands, and behind it the count of chunks.
@@ -112,7 +112,7 @@ impl DataSink {
                 info.put_i64(0);
                 info.put_i32(0);
                 let layout = Layout::Compressed {
-                    compressor: ChunkCompressor::new(options)?,
+                    compressor: Box::new(ChunkCompressor::new(options)?),
                     max_compressed_length: options.max_compressed_length as usize,
                     info,
                     length_at,

@@ -35,7 +35,6 @@ use self::index::{Block, Index, PartitionEnd, Prefix};
 use self::stats::StatsCollector;
 use super::component::filter::{FilterBuilder, FilterSize};
 use super::component::statistics::{SerializationHeader, Validation};
-use super::data::deletion::LEGACY_DELETION_TIME_MAX;
 use super::descriptor::{Component, Descriptor};
 use super::reader::stream_of;
 use super::transaction::{Transaction, files_of, remove_files};
@@ -220,14 +219,7 @@ impl SSTableWriter {
             .advise("`nb`, `oa` and `da` are"));
         }
         options.check()?;
-        let mut header = header.clone();
-        if !descriptor.version.has_uint_deletion_time() {
-            // Later versions have a base after 2038 come out negative; what is capped is not found from there.
-            let base = &mut header.min_local_deletion_time;
-            if *base < 0 || *base > LEGACY_DELETION_TIME_MAX {
-                *base = LEGACY_DELETION_TIME_MAX;
-            }
-        }
+        let header = header.for_version(descriptor.version);
         let own_columns = stream_of(&header)?;
         let mapping = ColumnMapping::new(stream, &own_columns)?;
         let encoder = Encoder::new(&header, descriptor.version)?;

@@ -6,6 +6,8 @@ use super::{DELETION_TIME_EPOCH, SerializationHeader, Stats, TIMESTAMP_EPOCH};
 use crate::Result;
 use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef, StreamHeader};
 use crate::schema::{Column, compare_raw_column_names, raw_column_name};
+use crate::sstable::data::deletion::LEGACY_DELETION_TIME_MAX;
+use crate::sstable::version::Version;
 use crate::types::CqlType;
 use std::collections::BTreeMap;
 
@@ -144,6 +146,17 @@ impl SerializationHeader {
             min_local_deletion_time: self.min_local_deletion_time,
             min_ttl: self.min_ttl.try_into().unwrap_or(i32::MAX),
         }
+    }
+
+    /// The header as a version can use it. A base after 2038 comes out negative where times may be later still, and what
+    /// older versions cap is not found from there.
+    pub fn for_version(&self, version: Version) -> Self {
+        let mut header = self.clone();
+        let base = &mut header.min_local_deletion_time;
+        if !version.has_uint_deletion_time() && !(0..LEGACY_DELETION_TIME_MAX).contains(base) {
+            *base = LEGACY_DELETION_TIME_MAX;
+        }
+        header
     }
 
     /// The same columns with other bases.
