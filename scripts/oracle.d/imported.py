@@ -14,6 +14,7 @@ from rewritten import CQLITE, TIMEOUT, Fault, comparable, data_files, first_diff
 NOW = WRITE_NOW + 5
 TIMESTAMP = NOW * 1_000_000 + 17
 
+EMPTY_COLUMN = re.compile(r'\[\n *\]')
 COLUMN_DELETION = re.compile(r' *\{ "name" : "(?:[^"\\]|\\.)*", "deletion_info" : \{ "marked_deleted" .*\n')
 
 
@@ -78,6 +79,10 @@ class Imported:
 
         ours = os.path.join(work, "cqlite", t.name)
         ran = self._import(t, schema, kind, work, options, taken, ours)
+        # INSERT JSON takes an empty text for a duration, which Cassandra then calls no duration; an import does not.
+        if kind == "jsonl" and re.search("no value of type .*duration.*: the bytes end in the middle", ran.stderr):
+            self.counts["empty durations"] += 1
+            return
         if ran.returncode != 0:
             raise Fault(f"exit {ran.returncode}: {ran.stderr.strip()}")
         self.counts["tables"] += 1
@@ -103,8 +108,10 @@ class Imported:
         answers = [self.tools.ask(tool="dump", args=[data]) for (data,) in pair]
         if "failure" in answers[1]:
             return
-        # Of deletions of one time a flush keeps both, a merge, which the import is, one.
+        # Of deletions of one time a flush keeps both, a merge, which the import is, one; nor does it keep a column that has
+        # neither cells nor a deletion.
         texts = [COLUMN_DELETION.sub("", comparable(answer.get("failure") or answer["out"])).replace(",\n", "\n") for answer in answers]
+        texts = [EMPTY_COLUMN.sub("[ ]", text) for text in texts]
         self.counts["dumps"] += 1
         if texts[0] != texts[1]:
             self._fault(label, f"dump: {first_difference(*texts)}")

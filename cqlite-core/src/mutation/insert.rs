@@ -84,11 +84,15 @@ impl Insert {
             .collect::<Result<_>>()?;
         let has_any = clustering.iter().any(Option::is_some);
         let static_only = !has_any && regulars.is_empty() && !statics.is_empty();
+        if !static_only && table.is_static_compact() {
+            return Err(Error::invalid(format!(
+                "a row of {} is to have nothing but its key, and compact storage cannot keep that",
+                table.full_name()
+            ))
+            .advise("give a value of one of its other columns"));
+        }
         let mut key = clustering.iter().zip(&table.clustering);
-        if !static_only
-            && !table.is_static_compact()
-            && let Some((_, column)) = key.find(|(i, _)| i.is_none())
-        {
+        if !static_only && let Some((_, column)) = key.find(|(i, _)| i.is_none()) {
             return Err(missing(&column.name));
         }
         statics.sort_by_key(|(_, column)| *column);

@@ -13,6 +13,7 @@ const SCHEMA: &str = "CREATE TYPE ks.u (a int, b text);
     CREATE TABLE ks.t (k int, c int, d text, s text static, v int, st set<int>, m map<text, int>, l list<int>,
         u u, f frozen<list<int>>, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC);
     CREATE TABLE ks.two (a int, b text, v int, PRIMARY KEY ((a, b)));
+    CREATE TABLE ks.compact (k int PRIMARY KEY, v int) WITH COMPACT STORAGE;
     CREATE TABLE ks.counts (k int PRIMARY KEY, n counter);";
 
 const WHEN: WriteTime = WriteTime {
@@ -351,6 +352,23 @@ fn prepended_and_appended_elements_keep_their_order() {
         assert!(ty.compare(&pair[0], &pair[1]).is_lt());
         ty.validate(&pair[0]).unwrap();
     }
+}
+
+#[test]
+fn what_in_names_twice_is_changed_once() {
+    let twice = "UPDATE t SET l = l + [1] WHERE k IN (1, 1) AND c IN (2, 2, 3) AND d = 'x'";
+    let once = "UPDATE t SET l = l + [1] WHERE k = 1 AND c IN (2, 3) AND d = 'x'";
+    let changes = execute("t", twice).unwrap();
+    assert_eq!(changes.len(), 2);
+    assert_eq!(changes, execute("t", once).unwrap());
+}
+
+#[test]
+fn static_compact_tables_keep_no_bare_keys() {
+    let e = execute("compact", "INSERT INTO compact (k) VALUES (1)").unwrap_err();
+    assert!(e.to_string().contains("nothing but its key"), "{e}");
+    let null = execute("compact", "INSERT INTO compact (k, v) VALUES (1, null)");
+    assert_eq!(null.unwrap().len(), 1);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::mutation::insert::visible_column;
 use crate::mutation::{WriteTime, key};
 use crate::schema::{ColumnKind, TableSchema};
 use crate::{Error, Result};
+use std::collections::HashSet;
 
 /// Keys that one statement may change: more are a mistake.
 const KEYS_MAX: usize = 65_535;
@@ -257,6 +258,14 @@ fn place(relation: &Relation) -> String {
 
 /// All combinations of one value of each column.
 fn product(columns: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<Vec<u8>>>> {
+    // What IN names twice is changed once.
+    let once = |values: &'_ Vec<Vec<u8>>| {
+        let mut seen = HashSet::new();
+        let mut values = values.clone();
+        values.retain(|value| seen.insert(value.clone()));
+        values
+    };
+    let columns: Vec<_> = columns.iter().map(once).collect();
     let count = columns
         .iter()
         .try_fold(1usize, |n, values| n.checked_mul(values.len()));
@@ -266,7 +275,7 @@ fn product(columns: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<Vec<u8>>>> {
         )));
     }
     let mut all = vec![Vec::new()];
-    for values in columns {
+    for values in &columns {
         let longer = all.iter().flat_map(|row: &Vec<Vec<u8>>| {
             values.iter().map(move |value| {
                 let mut row = row.clone();
