@@ -14,6 +14,7 @@ pub mod cql;
 pub mod error;
 pub mod io;
 pub mod limits;
+pub mod memtable;
 pub mod merge;
 pub mod model;
 pub mod mutation;

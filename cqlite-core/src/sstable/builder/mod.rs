@@ -8,13 +8,13 @@
 //! A builder that is dropped leaves nothing behind, and so does one that fails.
 
 mod output;
-mod record;
+pub(crate) mod record;
 mod run;
-mod sort;
-mod source;
+pub(crate) mod sort;
+pub(crate) mod source;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use self::output::Outputs;
 pub(crate) use self::sort::Sorter;
@@ -152,7 +152,7 @@ impl ChangeSink for UnsortedBuilder {
     }
 }
 
-fn is_empty(comparator: &ClusteringComparator, slice: &Slice) -> bool {
+pub(crate) fn is_empty(comparator: &ClusteringComparator, slice: &Slice) -> bool {
     comparator.compare_bounds(&slice.start, &slice.end).is_ge()
 }
 

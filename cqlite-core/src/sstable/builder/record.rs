@@ -27,7 +27,7 @@ use crate::{Error, Result};
 type Decoded<T> = std::result::Result<T, DecodeError>;
 
 /// Bytes of a record before its kind.
-pub(super) const LENGTH_BYTES: usize = 4;
+pub(crate) const LENGTH_BYTES: usize = 4;
 
 const ROW_LIVE: u8 = 1;
 const ROW_EXPIRES: u8 = 2;
@@ -44,7 +44,7 @@ const NULL: u32 = u32::MAX;
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The partition is deleted.
     Partition = 0,
     /// The static row.
@@ -93,7 +93,7 @@ fn append(
 }
 
 /// Appends the deletion of a partition.
-pub(super) fn partition(out: &mut Vec<u8>, key: &[u8], deletion: DeletionTime) -> Result<()> {
+pub(crate) fn partition(out: &mut Vec<u8>, key: &[u8], deletion: DeletionTime) -> Result<()> {
     append(out, Kind::Partition, key, |out| {
         write_deletion(out, deletion);
         Ok(())
@@ -102,7 +102,7 @@ pub(super) fn partition(out: &mut Vec<u8>, key: &[u8], deletion: DeletionTime) -
 
 /// Appends a row, or the static one.
 #[inline]
-pub(super) fn row(out: &mut Vec<u8>, key: &[u8], row: RowRef<'_>) -> Result<()> {
+pub(crate) fn row(out: &mut Vec<u8>, key: &[u8], row: RowRef<'_>) -> Result<()> {
     let kind = match row.is_static() {
         true => Kind::Static,
         false => Kind::Row,
@@ -118,7 +118,7 @@ pub(super) fn row(out: &mut Vec<u8>, key: &[u8], row: RowRef<'_>) -> Result<()> 
 }
 
 /// Appends the deletion of a range of rows.
-pub(super) fn range(
+pub(crate) fn range(
     out: &mut Vec<u8>,
     key: &[u8],
     slice: &Slice,
@@ -235,7 +235,7 @@ fn column(number: u32) -> Result<[u8; 2]> {
 
 /// A record: all of its bytes but its length.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     bytes: &'a [u8],
     key_end: usize,
 }

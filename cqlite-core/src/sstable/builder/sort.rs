@@ -61,7 +61,7 @@ impl Buffer {
     }
 }
 
-fn record_at(bytes: &[u8], offset: usize) -> Result<Record<'_>> {
+pub(crate) fn record_at(bytes: &[u8], offset: usize) -> Result<Record<'_>> {
     let rest = bytes.get(offset..).unwrap_or_default();
     let split = rest.split_first_chunk::<LENGTH_BYTES>();
     let record = split.and_then(|(length, rest)| rest.get(..u32::from_be_bytes(*length) as usize));
@@ -378,7 +378,7 @@ fn write_partition(source: &mut impl PartitionSource, run: &mut RunWriter) -> Re
     Ok(())
 }
 
-fn bound(kind: BoundKind, values: ClusteringRef<'_>) -> Bound {
+pub(crate) fn bound(kind: BoundKind, values: ClusteringRef<'_>) -> Bound {
     let values = values.iter().map(|v| v.map(<[u8]>::to_vec)).collect();
     Bound { kind, values }
 }
@@ -402,7 +402,7 @@ fn push_all(bytes: &mut Vec<u8>, run: &mut RunWriter) -> Result<()> {
 }
 
 /// Orders two records of one partition.
-fn compare_in_partition(
+pub(crate) fn compare_in_partition(
     rules: &MergeRules,
     columns: usize,
     (a, b): (Record<'_>, Record<'_>),
@@ -426,7 +426,7 @@ fn compare_in_partition(
 
 /// Makes numbers that order the records of a partition, as far as they differ, by their first clustering value.
 #[derive(Debug, Clone, Copy)]
-enum PrefixOf {
+pub(crate) enum PrefixOf {
     /// All numbers are the same.
     None,
     Int {
@@ -441,7 +441,7 @@ enum PrefixOf {
 }
 
 impl PrefixOf {
-    fn new(rules: &MergeRules) -> Self {
+    pub fn new(rules: &MergeRules) -> Self {
         let Some(first) = rules.header().clustering.first() else {
             return PrefixOf::None;
         };
@@ -455,7 +455,7 @@ impl PrefixOf {
     }
 
     #[inline]
-    fn of(self, record: &Record<'_>) -> u64 {
+    pub fn of(self, record: &Record<'_>) -> u64 {
         if matches!(self, PrefixOf::None) || record.kind() < Kind::Row {
             return 0;
         }

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A cursor over records in the order of partitions, and inside each one of their positions.
-pub(super) trait Records {
+pub(crate) trait Records {
     /// Goes to the next record; `false` at the end.
     fn advance(&mut self) -> Result<bool>;
 
@@ -29,7 +29,7 @@ pub(super) trait Records {
 }
 
 /// The stream of sorted records.
-pub(super) struct RecordSource<R> {
+pub(crate) struct RecordSource<R> {
     records: R,
     rules: Arc<MergeRules>,
     started: bool,
@@ -92,6 +92,11 @@ impl<R: Records> RecordSource<R> {
             other_spans: Vec::new(),
             shown: Shown::Nothing,
         }
+    }
+
+    /// What it reads from.
+    pub fn records_mut(&mut self) -> &mut R {
+        &mut self.records
     }
 
     fn advance(&mut self) -> Result<()> {

@@ -16,13 +16,13 @@ use std::fmt::Write;
 
 /// A change, and what it is of.
 #[derive(Debug, Clone)]
-enum Change {
+pub(crate) enum Change {
     Partition(u8, DeletionTime),
     Row(u8, Vec<u8>, RowBuf),
     Range(u8, Slice, DeletionTime),
 }
 
-fn header() -> Arc<StreamHeader> {
+pub(crate) fn header() -> Arc<StreamHeader> {
     let column = |name: &str, ty| Column {
         name: name.into(),
         ty,
@@ -63,7 +63,7 @@ fn values(max: usize) -> impl Strategy<Value = Vec<Option<Vec<u8>>>> {
     })
 }
 
-fn slice() -> impl Strategy<Value = Slice> {
+pub(crate) fn slice() -> impl Strategy<Value = Slice> {
     (values(2), values(2), any::<bool>(), any::<bool>()).prop_map(|(a, b, x, y)| Slice {
         start: Bound {
             kind: if x {
@@ -173,7 +173,7 @@ fn row(is_static: bool) -> impl Strategy<Value = (Vec<u8>, RowBuf)> {
         )
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(crate) fn change() -> impl Strategy<Value = Change> {
     let key = || 0u8..4;
     prop_oneof![
         1 => (key(), deletion()).prop_map(|(k, d)| Change::Partition(k, d)),
@@ -183,11 +183,11 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn key(k: u8) -> Vec<u8> {
+pub(crate) fn key(k: u8) -> Vec<u8> {
     vec![k; 1 + usize::from(k)]
 }
 
-fn apply(change: &Change, sink: &mut impl ChangeSink) {
+pub(crate) fn apply(change: &Change, sink: &mut impl ChangeSink) {
     match change {
         Change::Partition(k, deletion) => sink.delete_partition(&key(*k), *deletion),
         Change::Row(k, bytes, row) => sink.add_row(&key(*k), RowRef::new(bytes, row)),
@@ -197,7 +197,7 @@ fn apply(change: &Change, sink: &mut impl ChangeSink) {
 }
 
 /// All that a stream says, a line a thing. Partitions of nothing are none.
-fn text(source: &mut dyn PartitionSource) -> Vec<String> {
+pub(crate) fn text(source: &mut dyn PartitionSource) -> Vec<String> {
     let mut lines = Vec::new();
     let row_text = |row: RowRef<'_>| {
         let mut line = format!("row {:?}", row.clustering().iter().collect::<Vec<_>>());
@@ -238,12 +238,12 @@ fn text(source: &mut dyn PartitionSource) -> Vec<String> {
     lines
 }
 
-fn rules() -> Arc<MergeRules> {
+pub(crate) fn rules() -> Arc<MergeRules> {
     Arc::new(MergeRules::new(header(), Partitioner::Murmur3))
 }
 
 /// What a sorter of so much memory makes of the changes.
-fn sorted(changes: &[Change], memory: usize) -> Vec<String> {
+pub(crate) fn sorted(changes: &[Change], memory: usize) -> Vec<String> {
     struct Sink(Sorter, Arc<MergeRules>);
     impl ChangeSink for Sink {
         fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {

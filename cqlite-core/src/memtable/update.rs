@@ -1,0 +1,201 @@
+//! Changes that belong together, before they are in a memtable.
+//!
+//! Authority: `o.a.c.db.partitions.PartitionUpdate`.
+
+use crate::merge::MergeRules;
+use crate::model::{
+    Bound, BoundKind, DeletionTime, MarkerRef, PartitionSource, RowRef, Slice, Unfiltered,
+};
+use crate::sstable::builder::record::{self, Record};
+use crate::sstable::builder::sort::{bound, compare_in_partition, record_at};
+use crate::sstable::builder::source::{RecordSource, Records};
+use crate::sstable::builder::{ChangeSink, is_empty};
+use crate::sstable::component::statistics::{EncodingStats, EncodingStatsCollector};
+use crate::{Error, ErrorKind, Result};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Gathers changes of a table's partitions. Meant to be reused.
+#[derive(Debug)]
+pub struct Update {
+    rules: Arc<MergeRules>,
+    bytes: Vec<u8>,
+    stats: EncodingStatsCollector,
+}
+
+impl Update {
+    /// One of nothing, of a table's columns.
+    pub fn new(rules: Arc<MergeRules>) -> Self {
+        Update {
+            rules,
+            bytes: Vec::new(),
+            stats: EncodingStatsCollector::default(),
+        }
+    }
+
+    /// Makes it one of nothing, keeping its memory.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.stats = EncodingStatsCollector::default();
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Adds what a partition has that a stream stands on.
+    ///
+    /// # Errors
+    /// Those of the stream, and of [`ChangeSink`].
+    pub fn add_partition<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<()> {
+        let head = source.partition();
+        let key = head.key.to_vec();
+        if !head.deletion.is_live() {
+            self.delete_partition(&key, head.deletion)?;
+        }
+        if let Some(row) = head.static_row {
+            self.add_row(&key, row)?;
+        }
+        let mut open = None;
+        while source.next_unfiltered()? {
+            match source.unfiltered() {
+                Unfiltered::Row(row) => self.add_row(&key, row)?,
+                Unfiltered::Marker(marker) => {
+                    let (end, start) = bounds(marker);
+                    if let (Some(end), Some((start, time))) = (end, open.take()) {
+                        self.delete_range(&key, &Slice { start, end }, time)?;
+                    }
+                    open = start.map(|start| (start, marker.open()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes, in the order in which they came.
+    #[inline]
+    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record<'_>>> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            if at >= self.bytes.len() {
+                return None;
+            }
+            let record = record_at(&self.bytes, at);
+            at = match &record {
+                Ok(record) => at + record::LENGTH_BYTES + record.bytes().len(),
+                Err(_) => self.bytes.len(),
+            };
+            Some(record)
+        })
+    }
+
+    /// What it changes as a stream, of each partition what all its changes come to.
+    ///
+    /// # Errors
+    /// None that can be met: the records are its own.
+    pub fn source(&self) -> Result<impl PartitionSource> {
+        let mut records = self.records().collect::<Result<Vec<_>>>()?;
+        if records.len() > 1 {
+            let rules = &self.rules;
+            let columns = rules.header().clustering.len();
+            let mut spans = (Vec::new(), Vec::new());
+            let mut failed = None;
+            records.sort_by(|a, b| {
+                rules
+                    .partitioner()
+                    .compare_keys(a.key(), b.key())
+                    .then_with(|| {
+                        let spans = (&mut spans.0, &mut spans.1);
+                        compare_in_partition(rules, columns, (*a, *b), spans).unwrap_or_else(|e| {
+                            failed.get_or_insert(e);
+                            Ordering::Equal
+                        })
+                    })
+            });
+            if let Some(e) = failed {
+                return Err(e);
+            }
+        }
+        let listed = Listed { records, next: 0 };
+        Ok(RecordSource::new(listed, self.rules.clone()))
+    }
+
+    pub(super) fn stats(&self) -> EncodingStats {
+        self.stats.stats()
+    }
+}
+
+/// The bounds of the range that ends at a marker, and of the one that starts there.
+fn bounds(marker: MarkerRef<'_>) -> (Option<Bound>, Option<Bound>) {
+    let at = |kind| Some(bound(kind, marker.values()));
+    match marker.kind() {
+        BoundKind::ExclEndInclStart => (at(BoundKind::ExclEnd), at(BoundKind::InclStart)),
+        BoundKind::InclEndExclStart => (at(BoundKind::InclEnd), at(BoundKind::ExclStart)),
+        kind if kind.is_start() => (None, at(kind)),
+        kind => (at(kind), None),
+    }
+}
+
+/// Records in order.
+struct Listed<'u> {
+    records: Vec<Record<'u>>,
+    /// Number of the record behind the present one.
+    next: usize,
+}
+
+impl Listed<'_> {
+    fn at(&self, number: usize) -> Result<Record<'_>> {
+        let record = self.records.get(number).copied();
+        record.ok_or_else(|| Error::new(ErrorKind::Internal, "there is no such record"))
+    }
+}
+
+impl Records for Listed<'_> {
+    fn advance(&mut self) -> Result<bool> {
+        let more = self.next < self.records.len();
+        self.next += usize::from(more);
+        Ok(more)
+    }
+
+    fn current(&self) -> Result<Record<'_>> {
+        self.at(self.next.wrapping_sub(1))
+    }
+
+    fn has_following(&mut self) -> Result<bool> {
+        Ok(self.next < self.records.len())
+    }
+
+    fn following(&self) -> Result<Record<'_>> {
+        self.at(self.next)
+    }
+}
+
+impl ChangeSink for Update {
+    fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {
+        self.stats.deletion(deletion);
+        record::partition(&mut self.bytes, key, deletion)
+    }
+
+    #[inline]
+    fn add_row(&mut self, key: &[u8], row: RowRef<'_>) -> Result<()> {
+        let columns = self.rules.header().clustering.len();
+        if !row.is_static() && row.clustering().len() != columns {
+            return Err(Error::invalid("a row without all of its clustering values"));
+        }
+        if row.is_empty() {
+            return Ok(());
+        }
+        self.stats.row(row);
+        record::row(&mut self.bytes, key, row)
+    }
+
+    fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()> {
+        if is_empty(self.rules.comparator(), slice) {
+            return Ok(());
+        }
+        self.stats.deletion(deletion);
+        record::range(&mut self.bytes, key, slice, deletion)
+    }
+}
