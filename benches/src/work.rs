@@ -132,6 +132,7 @@ pub fn compact(inputs: &[PathBuf], directory: &Path, format: Format) -> Result<V
         schema,
         inputs: sstables,
         others: Vec::new(),
+        memtables: Vec::new(),
         now: 1_700_000_000,
         gc_before: None,
     };

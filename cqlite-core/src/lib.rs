@@ -24,6 +24,7 @@ pub mod read;
 pub mod schema;
 pub mod scrub;
 pub mod sstable;
+pub mod table;
 pub mod types;
 
 pub use error::{Error, ErrorKind, Result};

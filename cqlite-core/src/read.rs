@@ -1,11 +1,15 @@
-//! Reads one table out of all of its SSTables, merged.
+//! Reads one table out of all of its SSTables and memtables, merged.
 //!
 //! Authority: `o.a.c.db.{SinglePartitionReadCommand,PartitionRangeReadCommand}`.
 
+use crate::memtable::{Memtable, MemtableSource};
 use crate::merge::{Merge, MergeRules};
-use crate::model::{BoundKind, PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered};
+use crate::model::{
+    BoundKind, Cell, CellSpan, PartitionHead, PartitionSource, RowBuf, RowRef, Slice, StreamHeader,
+    Unfiltered,
+};
 use crate::partitioner::{DecoratedKey, PartitionPosition, Partitioner, TokenRange};
-use crate::schema::TableSchema;
+use crate::schema::{Column, TableSchema};
 use crate::sstable::data::{Asked, ColumnTarget, Fetch, Layout, Window};
 use crate::sstable::{Format, Lookup, SSTable, Scan, SliceReader, SliceRequest};
 use crate::types::CqlType;
@@ -13,11 +17,12 @@ use crate::{Error, Result};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-/// The SSTables of a table, with the schema that they are read by.
+/// The SSTables of a table, and its memtables if there are any, with the schema that they are read by.
 #[derive(Debug)]
 pub struct TableReader {
     schema: TableSchema,
-    rules: MergeRules,
+    rules: Arc<MergeRules>,
+    memtables: Vec<Arc<Memtable>>,
     sstables: Vec<Member>,
     /// A query of everything: no column keeps it from asking for whole rows SSTable by SSTable.
     all_by_name: bool,
@@ -35,16 +40,20 @@ struct Member {
 pub struct Queried {
     /// For each SSTable; `None` if all columns are asked for.
     layouts: Option<Vec<Arc<Layout>>>,
+    /// For memtables.
+    kept: Option<Arc<Kept>>,
     by_name: bool,
 }
 
-/// Partitions of a table, merged over its SSTables.
+/// Partitions of a table, merged over its SSTables and memtables.
 pub type Partitions<'a> = Merge<'a, TableSource<'a>>;
 
 const WHOLE: &[Slice] = &[Slice::ALL];
 
-/// What one SSTable gives to a merge.
+/// What one SSTable or memtable gives to a merge.
 pub enum TableSource<'a> {
+    /// Partitions of a memtable.
+    Memory(Box<MemtableRead<'a>>),
     /// Partitions of a token range.
     Range(Box<RangeScan<'a>>),
     /// Slices of one partition.
@@ -107,9 +116,33 @@ impl TableReader {
         Ok(TableReader {
             all_by_name,
             schema,
-            rules: MergeRules::new(header, partitioner),
+            rules: Arc::new(MergeRules::new(header, partitioner)),
+            memtables: Vec::new(),
             sstables: members,
         })
+    }
+
+    /// Reads memtables too, the newest first; they must have been made with [`rules`](Self::rules) of a reader of the same
+    /// schema.
+    ///
+    /// # Errors
+    /// `InvalidInput` for other columns, or another partitioner.
+    pub fn with_memtables(mut self, memtables: Vec<Arc<Memtable>>) -> Result<Self> {
+        for memtable in &memtables {
+            if memtable.header() != self.header() || memtable.partitioner() != self.partitioner() {
+                return Err(Error::invalid(format!(
+                    "a memtable is of another schema than {}",
+                    self.schema.full_name()
+                )));
+            }
+        }
+        self.memtables = memtables;
+        Ok(self)
+    }
+
+    /// What its rows are merged by.
+    pub fn rules(&self) -> &Arc<MergeRules> {
+        &self.rules
     }
 
     /// The schema it was opened with.
@@ -149,7 +182,10 @@ impl TableReader {
         range: &'a TokenRange,
         queried: &Queried,
     ) -> Result<Partitions<'a>> {
-        let mut sources = Vec::with_capacity(self.sstables.len());
+        let mut sources = Vec::with_capacity(self.memtables.len() + self.sstables.len());
+        for memtable in &self.memtables {
+            sources.push(queried.of_memtable(memtable.scan(range)));
+        }
         for (i, member) in self.sstables.iter().enumerate() {
             if let Some(scan) = member.scan(range, queried.layout(i, member))? {
                 sources.push(TableSource::Range(Box::new(scan)));
@@ -185,7 +221,12 @@ impl TableReader {
             let members = self.sstables.iter();
             members.map(|member| layout(member, asked)).collect()
         });
-        Queried { layouts, by_name }
+        let kept = regulars.map(|asked| Arc::new(Kept::new(asked, &self.header().regulars)));
+        Queried {
+            layouts,
+            kept,
+            by_name,
+        }
     }
 
     fn everything(&self) -> Queried {
@@ -206,6 +247,11 @@ impl TableReader {
         let decorated = self.partitioner().decorate(key);
         let slices = if slices.is_empty() { WHOLE } else { slices };
         let mut sources = Vec::new();
+        for memtable in &self.memtables {
+            if let Some(source) = memtable.read(decorated, slices, reversed)? {
+                sources.push(queried.of_memtable(source));
+            }
+        }
         for (i, member) in self.sstables.iter().enumerate() {
             let layout = || queried.layout(i, member);
             if let Some(reader) = member.read(&decorated, slices, reversed, layout)? {
@@ -239,6 +285,15 @@ impl Queried {
     fn layout(&self, i: usize, member: &Member) -> Arc<Layout> {
         let layouts = self.layouts.as_ref();
         layouts.map_or(&member.layout, |l| &l[i]).clone()
+    }
+
+    fn of_memtable<'a>(&self, source: MemtableSource<'a>) -> TableSource<'a> {
+        TableSource::Memory(Box::new(MemtableRead {
+            source,
+            kept: self.kept.clone(),
+            row: RowBuf::default(),
+            is_cut: false,
+        }))
     }
 }
 
@@ -365,9 +420,105 @@ impl PartitionSource for RangeScan<'_> {
     }
 }
 
+/// Which cells of regular columns a query sees, however old they are; of others only those that are not older than their
+/// row's liveness.
+///
+/// Authority: `o.a.c.db.rows.{BTreeRow,ComplexColumnData}.filter`.
+#[derive(Debug)]
+struct Kept {
+    /// Of each column all, or some elements by the type of their keys.
+    columns: Vec<(Asked, Option<CqlType>)>,
+}
+
+impl Kept {
+    fn new(asked: &[Asked], columns: &[Column]) -> Self {
+        let keep = |(asked, column): (&Asked, &Column)| match &column.ty {
+            CqlType::Set { element: key, .. } | CqlType::Map { key, .. } => {
+                (asked.clone(), Some(CqlType::clone(key)))
+            }
+            // Of anything else a part cannot be asked for.
+            _ => (
+                match asked {
+                    Asked::Elements(_) => Asked::Everything,
+                    asked => asked.clone(),
+                },
+                None,
+            ),
+        };
+        Kept {
+            columns: asked.iter().zip(columns).map(keep).collect(),
+        }
+    }
+
+    fn has(&self, cell: &Cell<'_>) -> bool {
+        match self.columns.get(cell.column) {
+            Some((Asked::Nothing, _)) => false,
+            Some((Asked::Elements(ranges), Some(key))) => {
+                let path = cell.path.unwrap_or_default();
+                ranges.iter().any(|range| range.contains(key, path))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Partitions of a memtable as a query sees them.
+pub struct MemtableRead<'a> {
+    source: MemtableSource<'a>,
+    kept: Option<Arc<Kept>>,
+    row: RowBuf,
+    /// The row is the present one, without some of its cells.
+    is_cut: bool,
+}
+
+impl PartitionSource for MemtableRead<'_> {
+    fn header(&self) -> &StreamHeader {
+        self.source.header()
+    }
+
+    fn next_partition(&mut self) -> Result<bool> {
+        self.is_cut = false;
+        self.source.next_partition()
+    }
+
+    fn partition(&self) -> PartitionHead<'_> {
+        self.source.partition()
+    }
+
+    fn next_unfiltered(&mut self) -> Result<bool> {
+        self.is_cut = false;
+        if !self.source.next_unfiltered()? {
+            return Ok(false);
+        }
+        if let (Some(kept), Unfiltered::Row(row)) = (&self.kept, self.source.unfiltered()) {
+            let oldest = row.liveness().timestamp;
+            let is_kept = |cell: &Cell<'_>| cell.timestamp >= oldest || kept.has(cell);
+            if !row.cells().all(|cell| is_kept(&cell)) {
+                self.row.clone_from(row.buf());
+                let mut cells = row.cells();
+                let is_kept = |_: &CellSpan| cells.next().is_some_and(|cell| is_kept(&cell));
+                self.row.cells.retain(is_kept);
+                self.is_cut = true;
+            }
+        }
+        Ok(true)
+    }
+
+    #[inline]
+    fn unfiltered(&self) -> Unfiltered<'_> {
+        match self.source.unfiltered() {
+            Unfiltered::Row(row) if self.is_cut => {
+                Unfiltered::Row(RowRef::new(row.bytes(), &self.row))
+            }
+            unfiltered => unfiltered,
+        }
+    }
+}
+
 macro_rules! each_source {
     ($self:ident, $source:ident => $call:expr) => {
         match $self {
+            TableSource::Memory($source) => $call,
             TableSource::Range($source) => $call,
             TableSource::Slices($source) => $call,
         }

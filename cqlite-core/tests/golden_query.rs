@@ -223,6 +223,7 @@ fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<(
         schema: table.reader.schema().clone(),
         inputs: table.reader.sstables().cloned().collect(),
         others: Vec::new(),
+        memtables: Vec::new(),
         now: table.now,
         gc_before: None,
     };
@@ -236,7 +237,7 @@ fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<(
     };
     let mut transaction = Transaction::begin(directory, destination.version, "compaction")?;
     compaction.run(&mut transaction, &destination, &mut |_| Ok(()))?;
-    transaction.commit()
+    transaction.commit().map(drop)
 }
 
 #[test]

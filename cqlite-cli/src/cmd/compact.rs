@@ -76,6 +76,7 @@ fn compact(
         schema: schema.table,
         inputs,
         others,
+        memtables: Vec::new(),
         now,
         gc_before: args.gc_before,
     };

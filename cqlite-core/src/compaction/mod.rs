@@ -17,6 +17,7 @@ pub use expired::{blockers, fully_expired};
 pub use output::{CompressionChange, Destination, Watch};
 pub use overlap::Overlaps;
 
+use crate::memtable::Memtable;
 use crate::merge::purge::{Purge, PurgeRules, Purgeable};
 use crate::model::{PartitionSource, StreamHeader};
 use crate::partitioner::TokenRange;
@@ -87,6 +88,8 @@ pub struct Compaction {
     pub inputs: Vec<Arc<SSTable>>,
     /// Other SSTables of the table: tombstones that may hide something in them are not purged.
     pub others: Vec<Arc<SSTable>>,
+    /// What of the table is in no SSTable: tombstones of partitions that are there are not purged.
+    pub memtables: Vec<Arc<Memtable>>,
     /// Seconds since 1970: what expires by then has expired.
     pub now: i64,
     /// Seconds since 1970: tombstones made before it may be purged. `None` for `now` without the table's gc_grace.
@@ -129,7 +132,7 @@ impl Compaction {
         let gc_before = self.gc_before();
         let overlaps = Overlaps::new(&self.others)?;
         let mut inputs = self.inputs.clone();
-        if purges {
+        if purges && self.memtables.iter().all(|memtable| memtable.is_empty()) {
             let expired = fully_expired(&inputs, &overlaps.meeting(&inputs)?, gc_before);
             let mut expired = expired.iter();
             inputs.retain(|_| !expired.next().copied().unwrap_or_default());
@@ -155,6 +158,9 @@ impl Compaction {
         };
         let merge = reader.scan(&TokenRange::ALL)?;
         let mut purge = Purge::new(merge, rules, |key| match purges {
+            true if self.memtables.iter().any(|memtable| memtable.has(key)) => {
+                Ok(Purgeable::Nothing)
+            }
             true => overlaps.purgeable(reader.partitioner(), key),
             false => Ok(Purgeable::Nothing),
         });

@@ -123,7 +123,10 @@ pub fn resolve(path: &Path) -> Result<Vec<TableDirectory>> {
 }
 
 /// The live SSTables of one directory, without those of its subdirectories.
-fn list(directory: &Path) -> Result<TableDirectory> {
+///
+/// # Errors
+/// `Io`, and `Corrupt` for a transaction log that does not tell which SSTables are live.
+pub fn list(directory: &Path) -> Result<TableDirectory> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
         let entry = entry.map_err(|e| Error::io(directory, e))?;

@@ -207,6 +207,75 @@ pub struct Transaction {
     /// The log, once there is something to say.
     log: Option<File>,
     added: Vec<Descriptor>,
+    removed: Vec<Descriptor>,
+}
+
+/// SSTables that a committed transaction replaced. While someone reads them their files stay, and with them the log, which
+/// says that they are not live; both are deleted when this is dropped, or by whoever opens the directory next.
+#[derive(Debug)]
+pub struct Replaced {
+    directory: PathBuf,
+    path: PathBuf,
+    removed: Vec<Descriptor>,
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        if self.removed.is_empty() {
+            return;
+        }
+        self.removed.iter().for_each(remove_files);
+        remove_log(&self.directory, &self.path, &self.removed);
+    }
+}
+
+/// Deletes a log that says that these SSTables are not live, unless files of theirs are left.
+fn remove_log(directory: &Path, log: &Path, dead: &[Descriptor]) {
+    let is_gone = |d: &Descriptor| files_of(d).is_ok_and(|files| files.is_empty());
+    if dead.iter().all(is_gone) {
+        // The log goes last, also on the disk.
+        let _ = sync_directory(directory);
+        let _ = std::fs::remove_file(log);
+        let _ = sync_directory(directory);
+    }
+}
+
+/// Ends what transactions left in a directory when their process did: the files that are not live are deleted, then the
+/// logs. Nobody else may write there.
+///
+/// Authority: `o.a.c.db.lifecycle.LogTransaction.removeUnfinishedLeftovers`.
+///
+/// # Errors
+/// `Corrupt` for a log that does not tell what is live; `Io`. Nothing that is live was deleted then.
+pub fn remove_leftovers(directory: &Path) -> Result<()> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
+        let entry = entry.map_err(|e| Error::io(directory, e))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            names.insert(name);
+        }
+    }
+    for log in logs(directory, &names) {
+        let dead = dead_files(&log, &names)?;
+        for name in dead.iter().flat_map(|prefix| with_prefix(&names, prefix)) {
+            remove(&directory.join(name))?;
+        }
+        sync_directory(directory)?;
+        remove(&log)?;
+    }
+    // What a writer keeps beside its SSTable is no one's once that writer is gone.
+    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+        remove(&directory.join(name))?;
+    }
+    sync_directory(directory)
+}
+
+/// Deletes a file, unless someone else did.
+fn remove(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(file, e)),
+        _ => Ok(()),
+    }
 }
 
 impl Transaction {
@@ -238,6 +307,7 @@ impl Transaction {
             directory,
             log: None,
             added: Vec::new(),
+            removed: Vec::new(),
         })
     }
 
@@ -246,6 +316,39 @@ impl Transaction {
     /// # Errors
     /// `Io`; `InvalidInput` for one of another directory.
     pub fn add(&mut self, descriptor: &Descriptor, files: usize) -> Result<()> {
+        let prefix = self.prefix(descriptor)?;
+        let line = format_line(Kind::Add, &prefix, 0, files as u32);
+        self.append(&line)?;
+        self.added.push(descriptor.clone());
+        Ok(())
+    }
+
+    /// Announces that an SSTable of the directory is not live any more once the transaction has committed.
+    ///
+    /// # Errors
+    /// `Io`; `NotFound` if it has no files.
+    pub fn remove(&mut self, descriptor: &Descriptor) -> Result<()> {
+        let files = files_of(descriptor)?;
+        if files.is_empty() {
+            return Err(Error::not_found("the SSTable is gone")
+                .in_file(&descriptor.path(&super::descriptor::Component::Data)));
+        }
+        let mut newest = 0;
+        for file in &files {
+            let modified = std::fs::metadata(file).and_then(|m| m.modified());
+            let modified = modified.map_err(|e| Error::io(file, e))?;
+            let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            newest = newest.max(since.as_millis() as i64);
+        }
+        let prefix = self.prefix(descriptor)?;
+        let line = format_line(Kind::Remove, &prefix, newest, files.len() as u32);
+        self.append(&line)?;
+        self.removed.push(descriptor.clone());
+        Ok(())
+    }
+
+    /// What the paths of an SSTable's files begin with.
+    fn prefix(&self, descriptor: &Descriptor) -> Result<String> {
         let prefix = self.directory.join(descriptor.base_name() + "-");
         let prefix = prefix.to_str().filter(|p| !p.contains([',', '\n', '\r']));
         let prefix = prefix.ok_or_else(|| {
@@ -253,25 +356,38 @@ impl Transaction {
                 .advise("choose one that is UTF-8 and without commas")
                 .in_file(&self.directory)
         })?;
-        let line = format_line(Kind::Add, prefix, 0, files as u32);
-        self.append(&line)?;
-        self.added.push(descriptor.clone());
-        Ok(())
+        Ok(prefix.to_owned())
     }
 
-    /// Makes the SSTables live. Their files must be on the disk.
+    /// Makes the SSTables live. Their files must be on the disk. What they replace is deleted with what is returned, at the
+    /// latest by whoever opens the directory next.
     ///
     /// # Errors
     /// `Io`; then they are deleted.
-    pub fn commit(mut self) -> Result<()> {
-        if self.log.is_none() {
-            return Ok(());
+    pub fn commit(mut self) -> Result<Replaced> {
+        if let Some(log) = &self.log {
+            let before = log.metadata().map(|m| m.len());
+            if let Err(e) = self.append(&format_line(Kind::Commit, "", 0, 0)) {
+                // The disk may have it all the same. Unless it can be taken back, all files stay, and the log says which live.
+                let undo = |log: &File| log.set_len(before?).and_then(|()| log.sync_all());
+                if self.log.as_ref().is_none_or(|log| undo(log).is_err()) {
+                    self.log = None;
+                }
+                return Err(e);
+            }
         }
-        self.append(&format_line(Kind::Commit, "", 0, 0))?;
         // From here on they are live, whatever becomes of the log.
         self.added.clear();
-        self.end();
-        Ok(())
+        let replaced = Replaced {
+            directory: self.directory.clone(),
+            path: self.path.clone(),
+            removed: std::mem::take(&mut self.removed),
+        };
+        match replaced.removed.is_empty() {
+            true => self.end(),
+            false => self.log = None,
+        }
+        Ok(replaced)
     }
 
     fn append(&mut self, line: &str) -> Result<()> {
@@ -292,18 +408,9 @@ impl Transaction {
 
     fn end(&mut self) {
         if self.log.take().is_some() {
-            for descriptor in &self.added {
-                remove_files(descriptor);
-            }
+            self.added.iter().for_each(remove_files);
             // A log that stays tells the truth about files that stay.
-            if self
-                .added
-                .iter()
-                .all(|d| files_of(d).is_ok_and(|f| f.is_empty()))
-            {
-                let _ = std::fs::remove_file(&self.path);
-                let _ = sync_directory(&self.directory);
-            }
+            remove_log(&self.directory, &self.path, &self.added);
         }
     }
 }

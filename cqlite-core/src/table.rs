@@ -1,0 +1,366 @@
+//! The live set of one table: what is in memory, and the SSTables of its directory.
+//!
+//! Authority: `o.a.c.db.lifecycle.{Tracker,View}`, `o.a.c.db.ColumnFamilyStore.Flush`.
+//!
+//! Whoever reads holds a [`View`], which never changes: memtables and SSTables that together have every write once. A flush
+//! and a compaction make a new view of the old one; files that are not live any more are deleted when the last view that
+//! has them is let go.
+
+use crate::compaction::{Compacted, Compaction, CompressionChange, Destination, Watch};
+use crate::memtable::{Memtable, Update};
+use crate::model::PartitionSource;
+use crate::partitioner::TokenRange;
+use crate::read::TableReader;
+use crate::schema::TableSchema;
+use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::transaction::{Replaced, remove_leftovers};
+use crate::sstable::{
+    Descriptor, OpenOptions, Provenance, SSTable, SSTableWriter, Transaction, Version,
+    WriteOptions, Written, directory,
+};
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+/// How the SSTables of a table are written and read.
+#[derive(Debug, Clone)]
+pub struct StorageOptions {
+    /// Version of new SSTables.
+    pub version: Version,
+    /// How SSTables are opened.
+    pub open: OpenOptions,
+}
+
+/// A table that is written to and read from by many threads at once. Nobody else may write to its directory.
+#[derive(Debug)]
+pub struct Table {
+    schema: Arc<TableSchema>,
+    directory: PathBuf,
+    storage: StorageOptions,
+    /// Where writes go: held shared by those who write, alone by who puts another one in its place.
+    current: RwLock<Arc<Memtable>>,
+    view: RwLock<Arc<View>>,
+    /// Held by who makes a view of another one.
+    updating: Mutex<()>,
+    flushing: Mutex<()>,
+    compacting: Mutex<()>,
+}
+
+/// What a table is at one moment.
+#[derive(Debug)]
+pub struct View {
+    /// The newest first, which is the one that is written to.
+    memtables: Vec<Arc<Memtable>>,
+    live: Vec<Arc<Live>>,
+    reader: TableReader,
+}
+
+/// An SSTable of a view.
+#[derive(Debug)]
+struct Live {
+    sstable: Arc<SSTable>,
+    /// Once it is replaced: its files go when the last one who reads it lets go.
+    replaced: OnceLock<Arc<Replaced>>,
+}
+
+impl View {
+    fn new(
+        schema: &TableSchema,
+        memtables: Vec<Arc<Memtable>>,
+        live: Vec<Arc<Live>>,
+    ) -> Result<Self> {
+        let sstables = live.iter().map(|live| live.sstable.clone()).collect();
+        let reader = TableReader::open(schema.clone(), sstables)?;
+        Ok(View {
+            reader: reader.with_memtables(memtables.clone())?,
+            memtables,
+            live,
+        })
+    }
+
+    /// Reads all that is there.
+    pub fn reader(&self) -> &TableReader {
+        &self.reader
+    }
+
+    /// Bytes of memory of rows that are in no SSTable.
+    pub fn memory(&self) -> usize {
+        self.memtables.iter().map(|memtable| memtable.bytes()).sum()
+    }
+}
+
+impl Live {
+    fn open(descriptor: &Descriptor, options: &OpenOptions) -> Result<Arc<Self>> {
+        Ok(Arc::new(Live {
+            sstable: SSTable::open_descriptor(descriptor.clone(), options)?,
+            replaced: OnceLock::new(),
+        }))
+    }
+}
+
+impl Table {
+    /// Opens the table in a directory, which must exist. What transactions left there unfinished is deleted first.
+    ///
+    /// # Errors
+    /// Those of the SSTables; `InvalidInput` when the schema is not theirs; `Corrupt` for a transaction log that does not tell
+    /// what is live; `Io`.
+    pub fn open(
+        directory: &Path,
+        schema: Arc<TableSchema>,
+        storage: StorageOptions,
+    ) -> Result<Self> {
+        remove_leftovers(directory)?;
+        let listed = directory::list(directory)?;
+        let live = listed.readable()?.iter();
+        let live = live.map(|descriptor| Live::open(descriptor, &storage.open));
+        let live = live.collect::<Result<_>>()?;
+        Self::of(directory, schema, storage, live)
+    }
+
+    fn of(
+        directory: &Path,
+        schema: Arc<TableSchema>,
+        storage: StorageOptions,
+        live: Vec<Arc<Live>>,
+    ) -> Result<Self> {
+        let view = View::new(&schema, Vec::new(), live)?;
+        let memtable = Arc::new(Memtable::new(view.reader.rules().clone()));
+        let view = View::new(&schema, vec![memtable.clone()], view.live)?;
+        Ok(Table {
+            schema,
+            directory: directory.to_owned(),
+            storage,
+            current: RwLock::new(memtable),
+            view: RwLock::new(Arc::new(view)),
+            updating: Mutex::new(()),
+            flushing: Mutex::new(()),
+            compacting: Mutex::new(()),
+        })
+    }
+
+    /// The table after its schema was changed. All that was written must have been flushed.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the SSTables do not fit the schema, or something was not flushed.
+    pub fn with_schema(&self, schema: Arc<TableSchema>) -> Result<Table> {
+        let view = self.view();
+        if view.memtables.iter().any(|memtable| !memtable.is_empty()) {
+            return Err(Error::invalid(
+                "the schema of a table changes while it has rows in memory",
+            )
+            .advise("flush it before"));
+        }
+        Self::of(
+            &self.directory,
+            schema,
+            self.storage.clone(),
+            view.live.clone(),
+        )
+    }
+
+    /// Its schema.
+    pub fn schema(&self) -> &Arc<TableSchema> {
+        &self.schema
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What it is now.
+    pub fn view(&self) -> Arc<View> {
+        self.view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// An update of its columns, of nothing yet.
+    pub fn update(&self) -> Update {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Update::new(current.rules().clone())
+    }
+
+    /// Takes an update. `record` is called first, and nothing is changed if it fails; what it did is behind the mark of every
+    /// [`switch`](Self::switch) that is over by then, and before that of those that are not.
+    ///
+    /// # Errors
+    /// Those of `record`.
+    #[inline]
+    pub fn apply<R>(&self, update: &Update, record: impl FnOnce() -> Result<R>) -> Result<R> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let recorded = record()?;
+        current.apply(update)?;
+        Ok(recorded)
+    }
+
+    /// Bytes of memory of what was written since the last [`switch`](Self::switch).
+    pub fn written_bytes(&self) -> usize {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.bytes()
+    }
+
+    /// Bytes of memory of the rows that a flush would write.
+    pub fn memory(&self) -> usize {
+        self.view().memory()
+    }
+
+    /// Lets writes go to another memtable; what was written before is flushed by [`flush_switched`](Self::flush_switched).
+    /// `mark` is called when no write is half done.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn switch<M>(&self, mark: impl FnOnce() -> M) -> Result<M> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !current.is_empty() {
+            let memtable = Arc::new(Memtable::new(current.rules().clone()));
+            self.change_view(|view| {
+                let mut memtables = vec![memtable.clone()];
+                memtables.extend_from_slice(&view.memtables);
+                (memtables, view.live.clone())
+            })?;
+            *current = memtable;
+        }
+        Ok(mark())
+    }
+
+    /// Writes the memtables that are not written to any more as SSTables, the oldest first. Reads and writes go on meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`SSTableWriter`]. What was not written stays in memory, for another flush.
+    pub fn flush_switched(&self, provenance: &Provenance) -> Result<Vec<Written>> {
+        let _flushing = lock(&self.flushing);
+        let mut all = Vec::new();
+        loop {
+            let view = self.view();
+            let [_, .., oldest] = &*view.memtables else {
+                return Ok(all);
+            };
+            let written = self.write(oldest, provenance)?;
+            let new = match &written {
+                Some(written) => Some(Live::open(&written.descriptor, &self.storage.open)?),
+                None => None,
+            };
+            self.change_view(|view| {
+                let memtables = view.memtables.iter();
+                let memtables = memtables.filter(|memtable| !Arc::ptr_eq(memtable, oldest));
+                let mut live = view.live.clone();
+                live.extend(new.clone());
+                (memtables.cloned().collect(), live)
+            })?;
+            all.extend(written);
+        }
+    }
+
+    /// Writes all that is in memory as SSTables.
+    ///
+    /// # Errors
+    /// As of [`flush_switched`](Self::flush_switched).
+    pub fn flush(&self) -> Result<Vec<Written>> {
+        self.switch(|| ())?;
+        self.flush_switched(&Provenance::default())
+    }
+
+    fn write(&self, memtable: &Memtable, provenance: &Provenance) -> Result<Option<Written>> {
+        let options = WriteOptions {
+            partitioner: memtable.partitioner().clone(),
+            estimated_keys: memtable.partitions().max(1),
+            provenance: provenance.clone(),
+            operation: "flush",
+            ..WriteOptions::of_table(&self.schema)?
+        };
+        let mut source = memtable.scan(&TokenRange::ALL);
+        let header = SerializationHeader::of_stream(memtable.header(), memtable.stats());
+        let descriptor = Descriptor::next(&self.directory, self.storage.version)?;
+        let stream = source.header().clone();
+        let mut writer = SSTableWriter::create(descriptor, &header, &stream, options)?;
+        writer.append_all(&mut source)?;
+        writer.finish()
+    }
+
+    /// Merges all SSTables into one and purges what is older than the table's gc_grace, or than `gc_before` (seconds since
+    /// 1970), and hides nothing that is in memory. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// Those of [`Compaction::run`]; the SSTables stay as they were.
+    pub fn compact(
+        &self,
+        now: i64,
+        gc_before: Option<i64>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let _compacting = lock(&self.compacting);
+        let view = self.view();
+        let old = &view.live;
+        if old.is_empty() {
+            return Ok(Compacted {
+                written: Vec::new(),
+                expired: 0,
+            });
+        }
+        let version = self.storage.version;
+        let compression = WriteOptions::of_table(&self.schema)?.compression;
+        let destination = Destination {
+            directory: &self.directory,
+            version,
+            compression: match compression {
+                Some(options) => CompressionChange::As(options),
+                None => CompressionChange::Without,
+            },
+            chunk_length: None,
+            max_sstable_size: None,
+            operation: "compaction",
+        };
+        let compaction = Compaction {
+            schema: (*self.schema).clone(),
+            inputs: old.iter().map(|live| live.sstable.clone()).collect(),
+            others: Vec::new(),
+            memtables: view.memtables.clone(),
+            now,
+            gc_before,
+        };
+        let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
+        let compacted = compaction.run(&mut transaction, &destination, watch)?;
+        for live in old {
+            transaction.remove(live.sstable.descriptor())?;
+        }
+        let replaced = Arc::new(transaction.commit()?);
+        for live in old {
+            // Only a compaction replaces them, and there is one at a time.
+            let _ = live.replaced.set(replaced.clone());
+        }
+        let written = compacted.written.iter();
+        let new = written.map(|written| Live::open(&written.descriptor, &self.storage.open));
+        let new: Vec<_> = new.collect::<Result<_>>()?;
+        self.change_view(|view| {
+            let is_left = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
+            let live = view.live.iter().filter(is_left).chain(&new);
+            (view.memtables.clone(), live.cloned().collect())
+        })?;
+        Ok(compacted)
+    }
+
+    /// Puts another view in the place of the present one.
+    fn change_view(
+        &self,
+        change: impl FnOnce(&View) -> (Vec<Arc<Memtable>>, Vec<Arc<Live>>),
+    ) -> Result<()> {
+        let _updating = lock(&self.updating);
+        let (memtables, live) = change(&self.view());
+        let view = Arc::new(View::new(&self.schema, memtables, live)?);
+        let mut present = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *present, view);
+        drop(present);
+        // The last one may have files to delete: not while others wait for the view.
+        drop(old);
+        Ok(())
+    }
+}
+
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

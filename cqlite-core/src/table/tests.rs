@@ -1,0 +1,261 @@
+//! Whatever is flushed and compacted meanwhile, a table reads as what was written to it.
+
+use super::*;
+use crate::mutation::{Modifier, TimeUuids, WriteTime};
+use crate::query::{Plan, PlanOptions};
+use crate::schema::parse_schema;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const NOW: i64 = 1_700_000_000;
+
+fn open(directory: &Path) -> Table {
+    let text = "CREATE TABLE ks.t (p int, c int, s text static, v text, m map<text, int>, PRIMARY KEY (p, c))
+        WITH gc_grace_seconds = 0";
+    let schema = parse_schema(text, None).unwrap().tables.remove(0);
+    let storage = StorageOptions {
+        version: Version::parse("oa", "big").unwrap(),
+        open: OpenOptions::default(),
+    };
+    Table::open(directory, Arc::new(schema), storage).unwrap()
+}
+
+fn write_at(table: &Table, timestamp: i64, statement: &str) {
+    let mut modifier = Modifier::new(table.schema().clone(), TimeUuids::new(NOW, 0)).unwrap();
+    let when = WriteTime {
+        timestamp,
+        ttl: 0,
+        now: NOW,
+    };
+    let mut update = table.update();
+    let statement = crate::cql::parse_statement(statement).unwrap();
+    modifier.execute(&statement, &when, &mut update).unwrap();
+    table.apply(&update, || Ok(())).unwrap();
+}
+
+fn select(view: &View, statement: &str) -> Vec<String> {
+    let select = crate::cql::parse_select(statement).unwrap();
+    let reader = view.reader();
+    let options = PlanOptions {
+        indexes: &[],
+        now: NOW,
+    };
+    let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
+    let mut rows = plan.execute(reader);
+    let mut lines = Vec::new();
+    while rows.advance().unwrap() {
+        let mut line = Vec::new();
+        rows.row().write_json(&mut line).unwrap();
+        lines.push(String::from_utf8(line).unwrap());
+    }
+    lines
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(directory).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn reads_are_the_same_from_memory_and_from_sstables() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    let queries = [
+        "SELECT * FROM t",
+        "SELECT * FROM t WHERE p = 1 AND c > 1 ORDER BY c DESC",
+        "SELECT c, v FROM t WHERE p = 1 AND c IN (0, 2)",
+        "SELECT v FROM t WHERE p = 2",
+        "SELECT p, WRITETIME(v) FROM t WHERE token(p) > token(1)",
+        "SELECT DISTINCT p, s FROM t",
+        "SELECT count(*) FROM t",
+    ];
+    let statements = [
+        "INSERT INTO t (p, c, v) VALUES (1, 0, 'a')",
+        "INSERT INTO t (p, c, v, m) VALUES (1, 1, 'b', {'x': 1, 'y': 2})",
+        "INSERT INTO t (p, c, v) VALUES (1, 2, 'c') USING TTL 1000",
+        "INSERT INTO t (p, c, v) VALUES (2, 5, 'd')",
+        "INSERT INTO t (p, s) VALUES (3, 'only')",
+        "UPDATE t SET m['y'] = 3, m['z'] = 4 WHERE p = 1 AND c = 1",
+        "UPDATE t SET s = 'static' WHERE p = 1",
+        "DELETE v FROM t WHERE p = 2 AND c = 5",
+        "DELETE FROM t WHERE p = 1 AND c >= 2 AND c < 9",
+        "INSERT INTO t (p, c, v) VALUES (1, 3, 'after')",
+        "INSERT INTO t (p, c, v) VALUES (4, 0, 'gone')",
+        "DELETE FROM t WHERE p = 4",
+    ];
+    let answers = |table: &Table| -> Vec<Vec<String>> {
+        let view = table.view();
+        queries.iter().map(|query| select(&view, query)).collect()
+    };
+    for (i, statement) in statements.iter().enumerate() {
+        write_at(&table, 1 + i as i64, statement);
+    }
+    let expected = answers(&table);
+    assert_eq!(expected[0].len(), 5);
+    assert_eq!(
+        expected[1],
+        [r#"{"p": 1, "c": 3, "s": "static", "m": null, "v": "after"}"#]
+    );
+    assert_eq!(expected[2], [r#"{"c": 0, "v": "a"}"#]);
+    assert!(files(directory.path()).is_empty());
+    table.flush().unwrap();
+    assert_eq!(answers(&table), expected);
+    assert_eq!(table.view().memory(), 0);
+
+    // The same in as many SSTables as statements, some of it in memory, opened anew, and in one.
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    for (i, statement) in statements.iter().enumerate() {
+        write_at(&table, 1 + i as i64, statement);
+        if i != 7 {
+            table.flush().unwrap();
+        }
+    }
+    assert_eq!(table.view().reader().sstables().len(), statements.len() - 1);
+    assert_eq!(answers(&table), expected);
+    drop(table);
+    let table = open(directory.path());
+    assert_eq!(answers(&table), expected);
+    let pinned = table.view();
+    let compacted = table.compact(NOW, None, &mut |_| Ok(())).unwrap();
+    assert_eq!(compacted.written.len(), 1);
+    assert_eq!(table.view().reader().sstables().len(), 1);
+    assert_eq!(answers(&table), expected);
+    // The old files stay for as long as someone reads them.
+    let both = files(directory.path()).len();
+    assert_eq!(select(&pinned, queries[0]), expected[0]);
+    drop(pinned);
+    let left = files(directory.path());
+    assert!(left.len() < both);
+    assert!(
+        left.iter().all(|name| name.starts_with("oa-12-big-")),
+        "{left:?}"
+    );
+    drop(table);
+    assert_eq!(answers(&open(directory.path())), expected);
+}
+
+#[test]
+fn tombstones_that_hide_what_is_in_memory_are_not_purged() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    write_at(&table, 10, "DELETE FROM t WHERE p = 1");
+    write_at(&table, 10, "DELETE FROM t WHERE p = 2");
+    table.flush().unwrap();
+    write_at(&table, 5, "INSERT INTO t (p, c, v) VALUES (1, 1, 'older')");
+    let compacted = table.compact(NOW + 10, None, &mut |_| Ok(())).unwrap();
+    assert_eq!(compacted.written[0].partitions, 1);
+    assert!(select(&table.view(), "SELECT * FROM t").is_empty());
+    table.flush().unwrap();
+    table.compact(NOW + 10, None, &mut |_| Ok(())).unwrap();
+    assert_eq!(table.view().reader().sstables().len(), 0);
+    assert!(files(directory.path()).is_empty());
+}
+
+#[test]
+fn what_a_crash_leaves_is_cleaned_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    for p in 0..3 {
+        write_at(
+            &table,
+            1,
+            &format!("INSERT INTO t (p, c, v) VALUES ({p}, 1, 'x')"),
+        );
+        table.flush().unwrap();
+    }
+    let expected = select(&table.view(), "SELECT * FROM t");
+    // The process ends while someone reads what was replaced.
+    let pinned = table.view();
+    table.compact(NOW, None, &mut |_| Ok(())).unwrap();
+    drop(table);
+    std::mem::forget(pinned);
+    assert!(
+        files(directory.path())
+            .iter()
+            .any(|name| name.ends_with(".log"))
+    );
+    let table = open(directory.path());
+    assert_eq!(table.view().reader().sstables().len(), 1);
+    assert_eq!(select(&table.view(), "SELECT * FROM t"), expected);
+    assert!(
+        files(directory.path())
+            .iter()
+            .all(|name| name.starts_with("oa-4-big-"))
+    );
+
+    // A compaction that fails has changed nothing.
+    write_at(&table, 1, "INSERT INTO t (p, c, v) VALUES (9, 1, 'y')");
+    table.flush().unwrap();
+    let before = files(directory.path());
+    let failing = &mut |_| Err(Error::invalid("enough"));
+    let mut count = 0;
+    let mut watch = |rows| {
+        count += 1;
+        if count > 1 { failing(rows) } else { Ok(()) }
+    };
+    // Few rows are not watched: they are written all the same.
+    let compacted = table.compact(NOW, None, &mut watch);
+    if compacted.is_err() {
+        assert_eq!(files(directory.path()), before);
+    }
+    assert_eq!(select(&table.view(), "SELECT * FROM t").len(), 4);
+}
+
+/// Writers, a reader of slices, a flusher and a compactor at once: no write is lost, and none is seen twice.
+#[test]
+fn reads_and_writes_go_on_during_flushes_and_compactions() {
+    const WRITES: u64 = 400;
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    let (written, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..WRITES {
+                let (p, c) = (i % 5, i / 5);
+                let statement = format!("INSERT INTO t (p, c, v) VALUES ({p}, {c}, '{i}')");
+                write_at(&table, i as i64, &statement);
+                written.store(i + 1, Ordering::SeqCst);
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                table.flush().unwrap();
+                if table.view().reader().sstables().len() > 3 {
+                    table.compact(NOW, None, &mut |_| Ok(())).unwrap();
+                }
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                let before = written.load(Ordering::SeqCst);
+                let view = table.view();
+                let rows = select(&view, "SELECT p, c FROM t").len() as u64;
+                assert!(rows >= before && rows <= written.load(Ordering::SeqCst) + 1);
+                let mut seen = BTreeMap::new();
+                for p in 0..5i32 {
+                    let key = p.to_be_bytes();
+                    let mut source = view.reader().read(&key, &[], false).unwrap();
+                    while source.next_partition().unwrap() {
+                        while source.next_unfiltered().unwrap() {
+                            *seen.entry(p).or_insert(0) += 1;
+                        }
+                    }
+                }
+                assert!(seen.values().sum::<u64>() >= before);
+            }
+        });
+    });
+    let rows = select(&table.view(), "SELECT p, c, v FROM t");
+    assert_eq!(rows.len() as u64, WRITES);
+    table.flush().unwrap();
+    drop(table);
+    assert_eq!(
+        select(&open(directory.path()).view(), "SELECT p, c, v FROM t"),
+        rows
+    );
+}
