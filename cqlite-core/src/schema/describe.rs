@@ -48,6 +48,12 @@ pub fn describe(table: &TableSchema, types: &[Arc<UserType>]) -> String {
         out.push_str(&describe_type(defined.unwrap_or(&held)));
         out.push_str("\n\n");
     }
+    out + &describe_table(table)
+}
+
+/// The statements that define a table, without those of the types that it needs.
+pub fn describe_table(table: &TableSchema) -> String {
+    let mut out = String::new();
     if table.kind == TableKind::View {
         out.push_str("-- A materialized view, written as a table.\n");
     }

@@ -17,6 +17,17 @@ impl Parser<'_> {
                 change: self.type_change()?,
             });
         }
+        if self.is_word_nth(0, "keyspace") || self.is_word_nth(0, "schema") {
+            self.bump();
+            let if_exists = self.if_exists()?;
+            let name = self.name("a keyspace")?;
+            self.expect_word("WITH")?;
+            return Ok(SchemaStatement::AlterKeyspace {
+                name,
+                if_exists,
+                options: self.options()?,
+            });
+        }
         let is_view = self.is_word_nth(0, "materialized");
         if is_view {
             self.bump();

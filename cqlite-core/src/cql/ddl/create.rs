@@ -34,11 +34,14 @@ impl Parser<'_> {
             self.alter()?
         } else if self.accept_word("DROP") {
             self.drop_statement()?
+        } else if self.accept_word("TRUNCATE") {
+            let _ = self.accept_word("TABLE") || self.accept_word("COLUMNFAMILY");
+            SchemaStatement::Truncate(self.qualified_name("a table")?)
         } else {
             SchemaStatement::Other
         };
         match statement {
-            SchemaStatement::Other | SchemaStatement::CreateKeyspace(_) => self.skip_statement()?,
+            SchemaStatement::Other => self.skip_statement()?,
             _ if self.peek().kind == Kind::End => {}
             // Written for cqlsh, perhaps.
             SchemaStatement::Use(_) if self.is_at_new_line() => {}
@@ -109,8 +112,17 @@ impl Parser<'_> {
     fn create(&mut self) -> Result<SchemaStatement> {
         if self.is_word_nth(0, "keyspace") || self.is_word_nth(0, "schema") {
             self.bump();
-            self.if_not_exists()?;
-            return Ok(SchemaStatement::CreateKeyspace(self.name("a keyspace")?));
+            let if_not_exists = self.if_not_exists()?;
+            let name = self.name("a keyspace")?;
+            let options = match self.accept_word("WITH") {
+                true => self.options()?,
+                false => Vec::new(),
+            };
+            return Ok(SchemaStatement::CreateKeyspace {
+                name,
+                if_not_exists,
+                options,
+            });
         }
         if self.is_word_nth(0, "type") {
             self.bump();

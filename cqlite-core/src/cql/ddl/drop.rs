@@ -11,8 +11,10 @@ impl Parser<'_> {
     /// What stands after `DROP`.
     pub(super) fn drop_statement(&mut self) -> Result<SchemaStatement> {
         if self.accept_word("KEYSPACE") || self.accept_word("SCHEMA") {
-            self.if_exists()?;
-            return Ok(SchemaStatement::DropKeyspace(self.name("a keyspace")?));
+            return Ok(SchemaStatement::DropKeyspace {
+                if_exists: self.if_exists()?,
+                name: self.name("a keyspace")?,
+            });
         }
         let kind = if self.accept_word("TYPE") {
             DropKind::Type
@@ -26,8 +28,10 @@ impl Parser<'_> {
         } else {
             return Ok(SchemaStatement::Other);
         };
-        self.if_exists()?;
-        let name = self.qualified_name("what is dropped")?;
-        Ok(SchemaStatement::Drop { kind, name })
+        Ok(SchemaStatement::Drop {
+            kind,
+            if_exists: self.if_exists()?,
+            name: self.qualified_name("what is dropped")?,
+        })
     }
 }

@@ -13,8 +13,24 @@ use super::ast::{QualifiedName, TypeText};
 pub enum SchemaStatement {
     /// `USE keyspace`.
     Use(String),
-    /// `CREATE KEYSPACE`; its options are read over.
-    CreateKeyspace(String),
+    /// `CREATE KEYSPACE`.
+    CreateKeyspace {
+        /// The keyspace.
+        name: String,
+        /// `IF NOT EXISTS`.
+        if_not_exists: bool,
+        /// What stands after `WITH`: `name = value`, with the value's text as written.
+        options: Vec<(String, String)>,
+    },
+    /// `ALTER KEYSPACE`.
+    AlterKeyspace {
+        /// The keyspace.
+        name: String,
+        /// `IF EXISTS`.
+        if_exists: bool,
+        /// What stands after `WITH`.
+        options: Vec<(String, String)>,
+    },
     /// `CREATE TYPE`.
     CreateType {
         /// The type.
@@ -48,15 +64,24 @@ pub enum SchemaStatement {
     CreateView(CreateView),
     /// `CREATE [CUSTOM] INDEX`.
     CreateIndex(CreateIndex),
-    /// `DROP` of anything in a keyspace. `IF EXISTS` is not kept: the text need not have created what it drops.
+    /// `DROP` of anything in a keyspace.
     Drop {
         /// What it is.
         kind: DropKind,
+        /// `IF EXISTS`; a schema file need not have created what it drops.
+        if_exists: bool,
         /// Its name.
         name: QualifiedName,
     },
     /// `DROP KEYSPACE`, with all that is in it.
-    DropKeyspace(String),
+    DropKeyspace {
+        /// The keyspace.
+        name: String,
+        /// `IF EXISTS`.
+        if_exists: bool,
+    },
+    /// `TRUNCATE`.
+    Truncate(QualifiedName),
     /// Any other statement; it is read over.
     Other,
 }

@@ -97,10 +97,12 @@ impl Builder {
             SchemaStatement::AlterTable { name, .. } => Some(Subject::Table(self.key(name))),
             SchemaStatement::CreateView(view) => Some(Subject::Table(self.key(&view.name))),
             SchemaStatement::Use(_)
-            | SchemaStatement::CreateKeyspace(_)
+            | SchemaStatement::CreateKeyspace { .. }
+            | SchemaStatement::AlterKeyspace { .. }
             | SchemaStatement::CreateIndex(_)
             | SchemaStatement::Drop { .. }
-            | SchemaStatement::DropKeyspace(_)
+            | SchemaStatement::DropKeyspace { .. }
+            | SchemaStatement::Truncate(_)
             | SchemaStatement::Other => None,
         }
     }
@@ -123,7 +125,7 @@ impl Builder {
     fn apply(&mut self, at: usize, statement: SchemaStatement) -> Result<()> {
         match statement {
             SchemaStatement::Use(keyspace) => self.keyspace = keyspace,
-            SchemaStatement::CreateKeyspace(keyspace) => _ = self.keyspaces.insert(keyspace),
+            SchemaStatement::CreateKeyspace { name, .. } => _ = self.keyspaces.insert(name),
             SchemaStatement::CreateType {
                 name,
                 if_not_exists,
@@ -188,11 +190,11 @@ impl Builder {
                 let (keyspace, table) = self.new_key(&index.table);
                 self.indexes.push(make_index(keyspace, table, index));
             }
-            SchemaStatement::Drop { kind, name } => {
+            SchemaStatement::Drop { kind, name, .. } => {
                 let key = self.key(&name);
                 self.remove(kind, key);
             }
-            SchemaStatement::DropKeyspace(keyspace) => {
+            SchemaStatement::DropKeyspace { name: keyspace, .. } => {
                 remove_keyspace(&mut self.types, &keyspace);
                 remove_keyspace(&mut self.views, &keyspace);
                 remove_keyspace(&mut self.broken, &keyspace);
@@ -201,7 +203,9 @@ impl Builder {
                 }
                 self.keyspaces.remove(&keyspace);
             }
-            SchemaStatement::Other => {}
+            SchemaStatement::AlterKeyspace { .. }
+            | SchemaStatement::Truncate(_)
+            | SchemaStatement::Other => {}
         }
         Ok(())
     }

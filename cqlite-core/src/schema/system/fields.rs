@@ -97,7 +97,7 @@ impl<'r, R: SystemRow> Fields<'r, R> {
 }
 
 /// How the value of an option is stored.
-enum Stored {
+pub(super) enum Stored {
     Text,
     Boolean,
     Double,
@@ -109,7 +109,7 @@ enum Stored {
 }
 
 /// The options but those that [`TableOptions`] has fields for.
-const OPTIONS: [(&str, Stored); 18] = [
+pub(super) const OPTIONS: [(&str, Stored); 18] = [
     ("additional_write_policy", Stored::Text),
     ("allow_auto_snapshot", Stored::Boolean),
     ("bloom_filter_fp_chance", Stored::Double),

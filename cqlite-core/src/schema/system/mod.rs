@@ -3,8 +3,10 @@
 //! Authority: `o.a.c.schema.SchemaKeyspace` of 3.0 to 5.0, which read these columns alike; later ones only add some.
 
 mod fields;
+mod rows;
 mod stored;
 
+pub use rows::{KeyspaceOptions, RowKey, RowValues, WRITTEN_TABLES, system_rows, system_tables};
 pub use stored::StoredRow;
 
 use super::columns::storage_order;
