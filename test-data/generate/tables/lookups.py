@@ -99,6 +99,22 @@ def wide_prefixes(t):
     slices(t, 1, "c", "0x00", "0x00ff", "0x000000")
 
 
+@table("row blocks whose byte-comparable forms do not ascend: missing and empty values in tuples", dumps="lines")
+def wide_tuples(t):
+    t.create("k int, c frozen<tuple<double, int>>, v int, PRIMARY KEY (k, c)")
+    t.index_block_kib(0)
+    empty = "blob_as_double(0x)"
+    clusterings = ["(null, 1)", f"({empty}, null)", "(1, 1)"]
+    t.insert("k, c, v", *[f"1, {c}, {i}" for i, c in enumerate(clusterings)])
+    # Nothing but the first value tells these two apart, and that not in their forms.
+    t.insert("k, c, v", *[f"2, {c}, {i}" for i, c in enumerate(["(null, 3)", f"({empty}, 3)", f"({empty}, 4)", "(0, null)"])])
+    t.flush()
+    for k in (1, 2):
+        t.ask(f"SELECT JSON c, v FROM $t WHERE k = {k} ORDER BY c DESC")
+        for c in [*clusterings, "(null, 3)", f"({empty}, 3)", f"({empty}, 4)"]:
+            t.ask(f"SELECT JSON v FROM $t WHERE k = {k} AND c = {c}", f"SELECT JSON v FROM $t WHERE k = {k} AND c > {c}", f"SELECT JSON v FROM $t WHERE k = {k} AND c <= {c} ORDER BY c DESC")
+
+
 @table("rows larger than an index block, between small ones", dumps="metadata")
 def wide_big_rows(t):
     t.create("k int, c int, v text, PRIMARY KEY (k, c)")

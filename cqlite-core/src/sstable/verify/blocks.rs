@@ -288,9 +288,11 @@ impl<'a> BlockWalk<'a> {
                 last: greatest,
                 ..
             } => {
-                // The separator before what follows, which the path stands on.
+                // The separator before what follows, which the path stands on. Forms that are equal, those of missing
+                // and of empty values in tuples, have themselves between them.
                 comparable(self.columns, last, greatest);
-                if path.trail() <= greatest {
+                let order = path.trail().cmp(greatest);
+                if order.is_lt() || order.is_eq() && is_last {
                     let what = format!(
                         "the separator behind row block {block} does not follow its last row"
                     );
@@ -326,6 +328,11 @@ impl<'a> BlockWalk<'a> {
                 // Forms that do not ascend as the rows do, those of empty values in tuples, have nothing between them.
                 if path.trail() > least && least > last {
                     format!("the separator before row block {block} follows its first row")
+                } else if block > 0 && path.trail() == last && least != last {
+                    let before = block - 1;
+                    format!(
+                        "the separator behind row block {before} does not follow its last row"
+                    )
                 } else if *indexed != open {
                     format!(
                         "another range tombstone is said to be open at the start of row block {block}"

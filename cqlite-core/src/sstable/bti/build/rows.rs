@@ -59,9 +59,11 @@ pub struct RowsBuilder {
     trie: TrieBuilder<Entry>,
     pages: Pages,
     block_count: u64,
-    /// The separator before the last block, and the block's greatest clustering, in their byte-comparable form.
+    /// The separator before the last block, and the block's last clustering, in their byte-comparable form.
     separator: Vec<u8>,
     max: Vec<u8>,
+    /// The next block's.
+    next_separator: Vec<u8>,
     first: Vec<u8>,
 }
 
@@ -75,17 +77,18 @@ impl RowsBuilder {
             block_count: 0,
             separator: Vec::new(),
             max: Vec::new(),
+            next_separator: Vec::new(),
             first: Vec::new(),
         }
     }
 
     /// Adds a block of the partition that [`finish_partition`](Self::finish_partition) will end: the clusterings or
     /// bounds that it starts and ends with, its offset in bytes from the partition's start, and the deletion of the
-    /// range tombstone that is open there. If that cannot be stored, for its timestamp is negative, the block before it
-    /// goes on instead.
+    /// range tombstone that is open there. If that cannot be stored, for its timestamp is negative, or if no separator
+    /// lies behind the last one, the block before it goes on instead.
     ///
     /// # Errors
-    /// `InvalidInput` if it does not follow the block before it, or if its offset cannot be stored.
+    /// `InvalidInput` if its offset cannot be stored.
     pub fn add_block(
         &mut self,
         (first, first_kind): (ClusteringRef<'_>, BoundKind),
@@ -103,12 +106,16 @@ impl RowsBuilder {
                 return self.extend_block(last, last_kind);
             }
         }
-        self.separator.clear();
+        self.next_separator.clear();
         if self.block_count > 0 {
             self.first.clear();
             write_comparable_clustering(&self.columns, first.iter(), first_kind, &mut self.first);
-            separate(&self.max, &self.first, &mut self.separator)?;
+            let found = separate(&self.max, &self.first, &mut self.next_separator);
+            if !found || self.block_count > 1 && self.next_separator <= self.separator {
+                return self.extend_block(last, last_kind);
+            }
         }
+        std::mem::swap(&mut self.separator, &mut self.next_separator);
         self.trie.add(&self.separator, entry, &mut self.pages)?;
         self.block_count += 1;
         self.extend_block(last, last_kind)
@@ -182,24 +189,28 @@ fn stored(deletion: DeletionTime) -> Option<[u8; DELETION_BYTES]> {
 }
 
 /// Appends what is greater than the end of a block and not greater than the start of the next: what they have in
-/// common, and the byte after that of the end, plus one.
-fn separate(max: &[u8], first: &[u8], out: &mut Vec<u8>) -> Result<()> {
+/// common, and the byte after that of the end, plus one. Rows whose forms do not ascend as they do, those of missing and
+/// of empty values in tuples, have the former only, or the one form of both. `false` if no byte is greater.
+fn separate(max: &[u8], first: &[u8], out: &mut Vec<u8>) -> bool {
     let common = common_prefix(max, first);
-    if first.get(common) < max.get(common) {
-        return Err(Error::invalid(
-            "the blocks of a partition are not in ascending order",
-        ));
+    out.extend_from_slice(&max[..common]);
+    match max.get(common) {
+        Some(0xff) => return false,
+        Some(byte) => out.push(byte + 1),
+        None if common < first.len() => out.push(0),
+        None => {}
     }
-    out.extend_from_slice(&first[..common]);
-    if common < first.len() {
-        out.push(max.get(common).map_or(0, |byte| byte + 1));
-    }
-    Ok(())
+    true
 }
 
-/// Makes of a partition's greatest clustering the shortest key behind it that the last separator does not begin.
+/// Makes of a partition's last clustering the shortest key behind it that the last separator does not begin; or of the
+/// separator one, if that lies farther behind.
 fn nudge(max: &mut Vec<u8>, separator: &[u8]) {
     let common = common_prefix(max, separator);
+    if max.get(common) < separator.get(common) {
+        max.truncate(common);
+        max.extend_from_slice(&separator[common..]);
+    }
     let at = max[common..].iter().position(|byte| *byte != 0xff);
     match at.map(|at| common + at) {
         Some(at) => {
@@ -223,11 +234,24 @@ mod tests {
             (b"a", b"ab", b"a\0"),
         ] {
             let mut out = Vec::new();
-            separate(max, first, &mut out).unwrap();
+            assert!(separate(max, first, &mut out));
             assert_eq!(out, expected);
             assert!(max < out.as_slice() && out.as_slice() <= first);
         }
-        assert!(separate(b"b", b"a", &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn where_forms_do_not_ascend_separators_follow_the_end() {
+        for (max, first, expected) in [
+            (&b"acx"[..], &b"ab"[..], &b"ad"[..]),
+            (b"ac", b"a", b"ad"),
+            (b"ac", b"ac", b"ac"),
+        ] {
+            let mut out = Vec::new();
+            assert!(separate(max, first, &mut out));
+            assert_eq!(out, expected);
+        }
+        assert!(!separate(b"a\xff", b"a\x01", &mut Vec::new()));
     }
 
     #[test]
@@ -237,11 +261,13 @@ mod tests {
             (b"abc", b"ab", b"abd"),
             (b"a\xff\xffb", b"a", b"a\xff\xffc"),
             (b"a\xff", b"a", b"a\xff\0"),
+            (b"abx", b"ad", b"ae"),
+            (b"abx", b"a\xff", b"a\xff\0"),
         ] {
             let mut nudged = max.to_vec();
             nudge(&mut nudged, separator);
             assert_eq!(nudged, expected);
-            assert!(max < expected);
+            assert!(max < expected && separator < expected);
         }
     }
 }
