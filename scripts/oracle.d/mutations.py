@@ -10,8 +10,7 @@ EDGE = READ_NOW - WRITE_NOW
 class Mutations:
     def __init__(self, rng, schema):
         self.rng, self.s = rng, schema
-        # Whether statements may need what is there already (places of a list), or ranges over clusterings of both orders,
-        # which `import` does not take.
+        # Whether statements may need what is there already (places of a list), which `import` does not take.
         self.reads = True
 
     def timestamp(self):
@@ -46,12 +45,19 @@ class Mutations:
     def clusterings(self):
         rng, s = self.rng, self.s
         parts = []
+        if s.clustering and rng.random() < 0.04:
+            return self.tuples(s.clustering)
         for c in s.clustering:
             if rng.random() < 0.03:
                 parts.append(f"{c.quoted} IN ({c.value(rng, 0.1)}, {c.value(rng, 0.1)})")
             else:
                 parts.append(f"{c.quoted} = {c.value(rng, 0.15)}")
         return parts
+
+    def tuples(self, columns):
+        """One or more values of all of these columns."""
+        rows = ["(" + ", ".join(c.value(self.rng, 0.1) for c in columns) + ")" for _ in range(self.rng.choice([1, 2, 2, 3]))]
+        return [f"({', '.join(c.quoted for c in columns)}) IN ({', '.join(rows)})"]
 
     def some_range(self, fresh=0.2):
         """A restriction of some clusterings that selects a range; shared with SELECT."""
@@ -60,9 +66,11 @@ class Mutations:
         parts = [f"{c.quoted} = {c.value(rng, 0.05)}" for c in s.clustering[:n - 1]]
         c = s.clustering[n - 1]
         r = rng.random()
-        if r < 0.15:
+        if r < 0.12:
             parts.append(f"{c.quoted} = {c.value(rng, fresh)}")
-        elif r < 0.35 and (self.reads or len(set(s.reversed)) < 2):
+        elif r < 0.15:
+            parts = self.tuples(s.clustering[:n])
+        elif r < 0.35:
             m = rng.randint(n, len(s.clustering))
             columns = s.clustering[n - 1:m]
 

@@ -168,6 +168,20 @@ impl Draft {
         }
     }
 
+    /// Sets an element of a multi-cell column to a value, `None` for null.
+    pub fn set_element(
+        &mut self,
+        column: usize,
+        path: &[u8],
+        value: Option<&[u8]>,
+        when: &WriteTime,
+    ) -> Result<()> {
+        match value {
+            Some(value) => self.add_cell(column, Some(path), value, when),
+            None => self.add_tombstone(column, Some(path), when),
+        }
+    }
+
     /// Adds the elements of a value of a multi-cell column; `path` makes those of list elements.
     pub fn add_elements(
         &mut self,

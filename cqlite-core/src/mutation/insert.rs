@@ -5,7 +5,6 @@
 use super::draft::Draft;
 use super::{TimeUuids, WriteTime, check_writable, key};
 use crate::limits::VALUE_BYTES_MAX;
-use crate::model::RowRef;
 use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::builder::ChangeSink;
 use crate::types::CqlType;
@@ -178,41 +177,39 @@ impl Insert {
                 "the clustering column `{columns}` has no value, and the row has some"
             )));
         }
-        for &(i, number) in &self.regulars {
-            let column = &table.regulars[number];
-            set(
-                &mut self.row,
-                number,
-                column,
-                values[i],
-                when,
-                &mut self.ids,
-            )?;
+        self.static_row.clear(true);
+        for (row, given, columns) in [
+            (&mut self.row, &self.regulars, &table.regulars),
+            (&mut self.static_row, &self.statics, &table.statics),
+        ] {
+            for &(i, number) in given {
+                let column = &columns[number];
+                set(row, number, column, values[i], when, &mut self.ids)?;
+            }
         }
         if has_row && table.is_compact && self.regulars.is_empty() {
             add_compact_value(table, &mut self.row, when)?;
         }
-        self.static_row.clear(true);
-        for &(i, number) in &self.statics {
-            let column = &table.statics[number];
-            set(
-                &mut self.static_row,
-                number,
-                column,
-                values[i],
-                when,
-                &mut self.ids,
-            )?;
-        }
-        if !self.static_row.is_empty() {
-            let row: RowRef<'_> = self.static_row.finish(&table.statics);
-            sink.add_row(&self.key, row)?;
-        }
-        if has_row && !self.row.is_empty() {
-            sink.add_row(&self.key, self.row.finish(&table.regulars))?;
-        }
-        Ok(())
+        let rows = [&mut self.static_row, &mut self.row];
+        add_rows(table, &self.key, rows, sink)
     }
+}
+
+/// Hands on the static row and the row, those of them that are not empty.
+#[inline]
+pub(super) fn add_rows(
+    table: &TableSchema,
+    key: &[u8],
+    [static_row, row]: [&mut Draft; 2],
+    sink: &mut impl ChangeSink,
+) -> Result<()> {
+    if !static_row.is_empty() {
+        sink.add_row(key, static_row.finish(&table.statics))?;
+    }
+    if !row.is_empty() {
+        sink.add_row(key, row.finish(&table.regulars))?;
+    }
+    Ok(())
 }
 
 /// The cell of a row that has only its key, in a table of compact storage without other columns.

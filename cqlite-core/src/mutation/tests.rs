@@ -192,6 +192,41 @@ fn statements_become_the_changes_that_cassandra_makes_of_them() {
             "DELETE FROM t WHERE k = 1 AND c = 2 AND (d) >= ('x')",
             &["range InclStart(2,x) InclEnd(2)"],
         ),
+        // Of clusterings in mixed order a comparison is of as many ranges as columns.
+        (
+            "DELETE FROM t WHERE k = 1 AND (c, d) > (2, 'x')",
+            &[
+                "range InclStart() ExclEnd(2)",
+                "range ExclStart(2,x) InclEnd(2)",
+            ],
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND (c, d) > (2, 'x') AND (c) <= (3)",
+            &[
+                "range InclStart(3) ExclEnd(2)",
+                "range ExclStart(2,x) InclEnd(2)",
+            ],
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND c < 2 AND c > 2",
+            &[],
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND c IN (1, 2)",
+            &[
+                "range InclStart(2) InclEnd(2)",
+                "range InclStart(1) InclEnd(1)",
+            ],
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND (c, d) IN ((1, 'x'), (2, 'y'), (1, 'x'))",
+            &["row 2 y deleted 100", "row 1 x deleted 100"],
+        ),
+        (
+            "UPDATE t SET v = null WHERE k = 1 AND (c, d) IN ((1, 'x'), (2, 'y'))",
+            &["row 2 y v=x", "row 1 x v=x"],
+        ),
+        ("DELETE FROM t WHERE k IN ()", &[]),
         (
             "DELETE v, m['a'], st[1], l, u.a FROM t WHERE k = 1 AND c = 2 AND d = 'x'",
             &["row 2 x l deleted 100 v=x m[97]=x st[0, 0, 0, 1]=x u[0, 0]=x"],
@@ -256,7 +291,7 @@ fn what_cannot_be_done_is_told() {
         ),
         (
             "UPDATE t SET k = 1 WHERE k = 1 AND c = 2 AND d = 'x'",
-            "cannot be set",
+            "cannot be changed",
         ),
         (
             "UPDATE t SET v = 1 WHERE k = 1 AND c = 2",
@@ -304,7 +339,27 @@ fn what_cannot_be_done_is_told() {
             "`c` has no value, and one behind",
         ),
         ("DELETE v FROM t WHERE k = 1 AND c = 2", "a range of rows"),
-        ("DELETE k FROM t WHERE k = 1", "cannot be deleted"),
+        ("DELETE k FROM t WHERE k = 1", "cannot be changed"),
+        (
+            "DELETE FROM t WHERE k = 1 AND (d) > ('x')",
+            "`c` has no value, and one behind",
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND (c, d) IN ((1, 'x')) AND c = 1",
+            "another relation beside",
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND c > 1 AND c >= 2",
+            "two lower bounds",
+        ),
+        (
+            "DELETE FROM t WHERE k = 1 AND token(k) > 1",
+            "primary key alone",
+        ),
+        (
+            "UPDATE t SET v = 1 WHERE k = 1 AND c > 2",
+            "single rows, not ranges",
+        ),
         ("DELETE FROM t WHERE k = 1 IF EXISTS", "a condition"),
         ("SELECT * FROM t", "changes no rows"),
     ];

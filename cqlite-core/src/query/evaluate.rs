@@ -57,7 +57,8 @@ fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-fn refuse_fresh(expr: &Expr) -> Result<()> {
+/// Refuses functions whose value is another one each time.
+pub(super) fn refuse_fresh(expr: &Expr) -> Result<()> {
     let all = |exprs: &[Expr]| exprs.iter().try_for_each(refuse_fresh);
     match expr {
         Expr::Call { name, .. } if FRESH.contains(&&*name.name) => Err(Error::unsupported(

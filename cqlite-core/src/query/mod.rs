@@ -21,7 +21,9 @@ mod restriction;
 mod restrictions;
 mod selection;
 mod slices;
+mod target;
 
 pub(crate) use evaluate::evaluate_term;
 pub use exec::{ResultRow, Rows};
 pub use plan::{Plan, PlanOptions, ResultColumn};
+pub(crate) use target::{Changing, TargetRows, Targets, targets};

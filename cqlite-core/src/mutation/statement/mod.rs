@@ -3,18 +3,19 @@
 //! Authority: `o.a.c.cql3.statements.{UpdateStatement,DeleteStatement,BatchStatement,ModificationStatement}`,
 //! `o.a.c.cql3.{Operation,Constants,Lists,Sets,Maps,UserTypes}`.
 
-mod restrict;
+mod column;
 
+use self::column::Named;
 use super::draft::{Draft, deletion};
-use super::insert::{Insert, Value, add_compact_value, visible_column};
-use super::{TimeUuids, WriteTime, check_ttl, check_writable};
+use super::insert::{Insert, Value, add_compact_value, add_rows, visible_column};
+use super::{TimeUuids, WriteTime, check_ttl, check_writable, key};
 use crate::cql::ast::{
-    self, Change, DeleteTarget, Expr, InsertSource, Modification, QualifiedName, Statement, Using,
+    self, DeleteTarget, Expr, InsertSource, Modification, QualifiedName, Relation, Statement, Using,
 };
 use crate::merge::OwnedRow;
 use crate::model::{DeletionTime, RowRef, Slice};
 use crate::partitioner::Partitioner;
-use crate::query::evaluate_term;
+use crate::query::{self, Changing, TargetRows, Targets, evaluate_term};
 use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::builder::ChangeSink;
 use crate::types::{CqlType, Json, json_column_name};
@@ -245,330 +246,136 @@ impl Modifier {
         self.check_table(&update.table)?;
         let when = self.when(&update.using, when)?;
         let table = self.table.clone();
-        let key = self.key_of(&update.relations, &when)?;
-        let mut has_regulars = false;
-        self.row.clear(false);
-        self.static_row.clear(true);
-        let rows = key.rows(&table)?;
+        let mut columns = Vec::new();
         for assignment in &update.assignments {
-            let column = visible_column(&table, &assignment.column)?;
-            match column.kind {
-                ColumnKind::Static => {}
-                ColumnKind::Regular => has_regulars = true,
-                _ => {
-                    return Err(Error::invalid(format!(
-                        "the column `{}` is of the primary key, and cannot be set",
-                        assignment.column
-                    )));
-                }
-            }
+            columns.push(Named::of(&table, &assignment.column)?);
         }
-        if has_regulars
-            && key.clustering.len() < table.clustering.len()
-            && !table.is_static_compact()
-        {
-            let missing = &table.clustering[key.clustering.len()].name;
-            return Err(Error::invalid(format!(
-                "the clustering column `{missing}` has no value"
-            )));
-        }
-        if !has_regulars && !key.clustering.is_empty() {
-            return Err(Error::invalid(
-                "static columns alone are set, and WHERE names clustering columns",
-            ));
-        }
-        if key.lower.is_some() || key.upper.is_some() {
-            return Err(Error::invalid("an UPDATE changes single rows, not ranges"));
-        }
-        for partition in key.partitions(&table)? {
-            for row in &rows {
-                self.row.clear(false);
-                for value in row {
-                    self.row.push_clustering(Some(value))?;
-                }
-                self.static_row.clear(true);
-                for assignment in &update.assignments {
-                    self.assign(&table, assignment, &when)?;
-                }
-                if table.is_compact && has_regulars && self.row.is_empty() {
-                    add_compact_value(&table, &mut self.row, &when)?;
-                }
-                if !self.static_row.is_empty() {
-                    let row = self.static_row.finish(&table.statics);
-                    self.changes.add_row(&partition, row)?;
-                }
-                if has_regulars && !self.row.is_empty() {
-                    let row = self.row.finish(&table.regulars);
-                    self.changes.add_row(&partition, row)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn assign(
-        &mut self,
-        table: &TableSchema,
-        assignment: &ast::Assignment,
-        when: &WriteTime,
-    ) -> Result<()> {
-        let name = &assignment.column;
-        let column = visible_column(table, name)?;
-        let (ty, number) = (column.ty, column.index);
-        let is_static = column.kind == ColumnKind::Static;
-        let refuse = |what: &str| {
-            Error::invalid(format!(
-                "the column `{name}` is of type {}: {what}",
-                ty.cql_name()
-            ))
+        let only_statics = columns.iter().all(|column| column.is_static);
+        let changing = Changing {
+            only_statics,
+            slices: false,
         };
-        let needs_read = || {
-            Error::unsupported(format!(
-                "the column `{name}`: elements of a list are found by reading it, which is not done"
-            ))
-            .advise("set the whole list")
-        };
-        let multi = ty.is_multi_cell();
-        match &assignment.change {
-            Change::Set(expr) => {
-                let value = self.column_term(expr, ty, name, when.now)?;
-                let row = pick(&mut self.row, &mut self.static_row, is_static);
-                row.set(number, ty, value.as_deref(), when, &mut self.ids)
+        let targets = self.targets(&update.relations, changing, &when)?;
+        self.change_rows(targets, |this| {
+            for (column, assignment) in columns.iter().zip(&update.assignments) {
+                this.assign(column, &assignment.change, &when)?;
             }
-            Change::Add(expr) | Change::Prepend(expr) if multi => {
-                let prepends = matches!(assignment.change, Change::Prepend(_));
-                match ty {
-                    CqlType::List { .. } => {}
-                    CqlType::Set { .. } | CqlType::Map { .. } if !prepends => {}
-                    _ => return Err(refuse("nothing can be added to it so")),
-                }
-                let Some(value) = self.column_term(expr, ty, name, when.now)? else {
-                    return Ok(());
-                };
-                let row = pick(&mut self.row, &mut self.static_row, is_static);
-                if !prepends {
-                    let ids = &mut self.ids;
-                    return row.add_elements(number, ty, &value, when, |_| ids.after_all());
-                }
-                let count = value.first_chunk().map_or(0, |c| i32::from_be_bytes(*c));
-                let mut paths: Vec<[u8; 16]> = (0..count).map(|_| self.ids.before_all()).collect();
-                // The last one made is the first in order.
-                paths.reverse();
-                row.add_elements(number, ty, &value, when, |i| paths[i])
+            match table.is_compact && !only_statics && this.row.is_empty() {
+                true => add_compact_value(&table, &mut this.row, &when),
+                false => Ok(()),
             }
-            Change::Subtract(expr) if multi => {
-                let keys = match ty {
-                    CqlType::Set { element, .. } => element,
-                    CqlType::Map { key, .. } => key,
-                    CqlType::List { .. } => return Err(needs_read()),
-                    _ => return Err(refuse("nothing can be taken from it")),
-                };
-                let set = CqlType::Set {
-                    element: keys.clone(),
-                    frozen: false,
-                };
-                let Some(value) = self.column_term(expr, &set, name, when.now)? else {
-                    return Ok(());
-                };
-                let row = pick(&mut self.row, &mut self.static_row, is_static);
-                let mut keys = Draft::default();
-                keys.add_elements(number, &set, &value, when, |_| [0; 16])?;
-                for cell in keys.finish(&[]).cells() {
-                    row.add_tombstone(number, cell.path, when)?;
-                }
-                Ok(())
-            }
-            Change::SetElement { key, value } if multi => match ty {
-                CqlType::Map {
-                    key: key_type,
-                    value: value_type,
-                    ..
-                } => {
-                    let key = self.column_term(key, key_type, name, when.now)?;
-                    let key = key.ok_or_else(|| refuse("a key cannot be null"))?;
-                    let value = self.column_term(value, value_type, name, when.now)?;
-                    let row = pick(&mut self.row, &mut self.static_row, is_static);
-                    match value {
-                        Some(value) => row.add_cell(number, Some(&key), &value, when),
-                        None => row.add_tombstone(number, Some(&key), when),
-                    }
-                }
-                CqlType::List { .. } => Err(needs_read()),
-                _ => Err(refuse("it has no elements that can be set")),
-            },
-            Change::SetField { field, value } if multi => {
-                let (path, field_type) = field_of(ty, field)
-                    .ok_or_else(|| refuse(&format!("it has no field `{field}`")))?;
-                let value = self.column_term(value, field_type, name, when.now)?;
-                let row = pick(&mut self.row, &mut self.static_row, is_static);
-                match value {
-                    Some(value) => row.add_cell(number, Some(&path), &value, when),
-                    None => row.add_tombstone(number, Some(&path), when),
-                }
-            }
-            _ => Err(refuse("it is one value, and can only be set as a whole")),
-        }
+        })
     }
 
     fn delete(&mut self, delete: &ast::Delete, when: &WriteTime) -> Result<()> {
         self.check_table(&delete.table)?;
         let when = self.when(&delete.using, when)?;
         let table = self.table.clone();
-        let key = self.key_of(&delete.relations, &when)?;
-        let partitions = key.partitions(&table)?;
-        let is_range = key.lower.is_some() || key.upper.is_some();
-        if delete.targets.is_empty() {
-            let time = deletion(&when);
-            for partition in &partitions {
-                if key.clustering.is_empty() && !is_range {
-                    self.changes.delete_partition(partition, time)?;
-                    continue;
-                }
-                for values in key.rows(&table)? {
-                    if is_range || values.len() < table.clustering.len() {
-                        let slice = key.slice(&table, &values)?;
-                        self.changes.delete_range(partition, &slice, time)?;
-                        continue;
-                    }
-                    self.row.clear(false);
-                    for value in &values {
-                        self.row.push_clustering(Some(value))?;
-                    }
-                    match table.is_compact {
-                        true => self.row.add_tombstone(0, None, &when)?,
-                        false => self.row.delete_row(&when),
-                    }
-                    let row = self.row.finish(&table.regulars);
-                    self.changes.add_row(partition, row)?;
-                }
-            }
-            return Ok(());
-        }
-        if is_range {
-            return Err(Error::invalid(
-                "columns of a range of rows cannot be deleted",
-            ));
-        }
-        let rows = key.rows(&table)?;
-        let mut has_regulars = false;
+        let mut columns = Vec::new();
         for target in &delete.targets {
             let (DeleteTarget::Column(name)
             | DeleteTarget::Element { column: name, .. }
             | DeleteTarget::Field { column: name, .. }) = target;
-            let kind = visible_column(&table, name)?.kind;
-            if matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering) {
-                return Err(Error::invalid(format!(
-                    "the column `{name}` is of the primary key, and cannot be deleted"
-                )));
+            columns.push(Named::of(&table, name)?);
+        }
+        let changing = Changing {
+            only_statics: !columns.is_empty() && columns.iter().all(|column| column.is_static),
+            slices: true,
+        };
+        let targets = self.targets(&delete.relations, changing, &when)?;
+        if !columns.is_empty() {
+            let is_whole = matches!(targets.rows, TargetRows::All) && !table.clustering.is_empty();
+            if is_whole && !changing.only_statics {
+                return Err(of_a_range());
             }
-            has_regulars |= kind == ColumnKind::Regular;
+            return self.change_rows(targets, |this| {
+                let mut deletes = columns.iter().zip(&delete.targets);
+                deletes.try_for_each(|(column, target)| this.delete_target(column, target, &when))
+            });
         }
-        let full = key.clustering.len() == table.clustering.len();
-        if has_regulars && !full {
-            return Err(Error::invalid(
-                "columns of a range of rows cannot be deleted",
-            ));
+        let time = deletion(&when);
+        match &targets.rows {
+            TargetRows::All => {
+                for partition in &targets.partitions {
+                    self.changes.delete_partition(partition, time)?;
+                }
+                Ok(())
+            }
+            TargetRows::Slices(slices) => {
+                for partition in &targets.partitions {
+                    for slice in slices {
+                        self.changes.delete_range(partition, slice, time)?;
+                    }
+                }
+                Ok(())
+            }
+            TargetRows::Rows(_) => self.change_rows(targets, |this| match table.is_compact {
+                true => this.row.add_tombstone(0, None, &when),
+                false => {
+                    this.row.delete_row(&when);
+                    Ok(())
+                }
+            }),
         }
-        if !has_regulars && !key.clustering.is_empty() {
-            return Err(Error::invalid(
-                "static columns alone are deleted, and WHERE names clustering columns",
-            ));
+    }
+
+    /// What `WHERE` names.
+    fn targets(
+        &self,
+        relations: &[Relation],
+        changing: Changing,
+        when: &WriteTime,
+    ) -> Result<Targets> {
+        let table = &self.table;
+        let targets = query::targets(relations, table, changing, when.now)?;
+        let check = |(i, value): (usize, Option<&[u8]>)| key::clustering(table, i, value).map(drop);
+        match &targets.rows {
+            TargetRows::All => {}
+            TargetRows::Rows(rows) => {
+                for row in rows {
+                    let values = row.iter().map(|value| Some(value.as_slice()));
+                    values.enumerate().try_for_each(check)?;
+                }
+            }
+            TargetRows::Slices(slices) => {
+                for bound in slices.iter().flat_map(|slice| [&slice.start, &slice.end]) {
+                    let values = bound.values.iter().map(Option::as_deref);
+                    values.enumerate().try_for_each(check)?;
+                }
+            }
         }
-        for partition in &partitions {
-            for values in &rows {
+        Ok(targets)
+    }
+
+    /// Puts each row together, and the static one that goes with it, as `change` does it.
+    fn change_rows(
+        &mut self,
+        targets: Targets,
+        change: impl Fn(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let rows = match targets.rows {
+            TargetRows::All => vec![Vec::new()],
+            TargetRows::Rows(rows) => rows,
+            TargetRows::Slices(_) => return Err(of_a_range()),
+        };
+        let table = self.table.clone();
+        for partition in &targets.partitions {
+            for row in &rows {
                 self.row.clear(false);
-                for value in values {
+                for value in row {
                     self.row.push_clustering(Some(value))?;
                 }
                 self.static_row.clear(true);
-                for target in &delete.targets {
-                    self.delete_target(&table, target, &when)?;
-                }
-                if !self.static_row.is_empty() {
-                    let row = self.static_row.finish(&table.statics);
-                    self.changes.add_row(partition, row)?;
-                }
-                if !self.row.is_empty() {
-                    let row = self.row.finish(&table.regulars);
-                    self.changes.add_row(partition, row)?;
-                }
+                change(self)?;
+                let rows = [&mut self.static_row, &mut self.row];
+                add_rows(&table, partition, rows, &mut self.changes)?;
             }
         }
         Ok(())
     }
-
-    fn delete_target(
-        &mut self,
-        table: &TableSchema,
-        target: &DeleteTarget,
-        when: &WriteTime,
-    ) -> Result<()> {
-        let (DeleteTarget::Column(name)
-        | DeleteTarget::Element { column: name, .. }
-        | DeleteTarget::Field { column: name, .. }) = target;
-        let column = visible_column(table, name)?;
-        let (ty, number) = (column.ty, column.index);
-        let is_static = column.kind == ColumnKind::Static;
-        let refuse = |what: &str| {
-            Error::invalid(format!(
-                "the column `{name}` is of type {}: {what}",
-                ty.cql_name()
-            ))
-        };
-        let path = match target {
-            DeleteTarget::Column(_) => {
-                let row = pick(&mut self.row, &mut self.static_row, is_static);
-                if ty.is_multi_cell() {
-                    row.delete_elements(number, deletion(when));
-                    return Ok(());
-                }
-                return row.add_tombstone(number, None, when);
-            }
-            _ if !ty.is_multi_cell() => {
-                return Err(refuse(
-                    "it is one value, and can only be deleted as a whole",
-                ));
-            }
-            DeleteTarget::Element { key, .. } => {
-                let key_type = match ty {
-                    CqlType::Map { key, .. } => key,
-                    CqlType::Set { element, .. } => element,
-                    CqlType::List { .. } => {
-                        return Err(Error::unsupported(format!(
-                            "the column `{name}`: elements of a list are found by reading it, which is not done"
-                        )));
-                    }
-                    _ => return Err(refuse("it has no elements")),
-                };
-                let key = self.column_term(key, key_type, name, when.now)?;
-                key.ok_or_else(|| refuse("a key cannot be null"))?
-            }
-            DeleteTarget::Field { field, .. } => {
-                let (path, _) = field_of(ty, field)
-                    .ok_or_else(|| refuse(&format!("it has no field `{field}`")))?;
-                path.to_vec()
-            }
-        };
-        let row = pick(&mut self.row, &mut self.static_row, is_static);
-        row.add_tombstone(number, Some(&path), when)
-    }
 }
 
-fn pick<'d>(row: &'d mut Draft, static_row: &'d mut Draft, is_static: bool) -> &'d mut Draft {
-    match is_static {
-        true => static_row,
-        false => row,
-    }
-}
-
-/// Path and type of a field of a user type.
-fn field_of<'t>(ty: &'t CqlType, field: &str) -> Option<([u8; 2], &'t CqlType)> {
-    let CqlType::Udt { definition, .. } = ty else {
-        return None;
-    };
-    let i = definition
-        .fields
-        .iter()
-        .position(|(name, _)| name == field)?;
-    Some(((i as u16).to_be_bytes(), &definition.fields[i].1))
+#[cold]
+fn of_a_range() -> Error {
+    Error::invalid("columns of a range of rows cannot be deleted")
 }

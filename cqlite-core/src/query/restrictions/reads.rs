@@ -3,7 +3,7 @@
 //! Authority: `o.a.c.cql3.restrictions.{ClusteringColumnRestrictions,PartitionKeySingleRestrictionSet,TokenFilter}`.
 
 use super::relation::not_null;
-use super::{Allowance, COMBINATIONS_MAX, Partitions, Restrictions, with_null};
+use super::{Allowance, COMBINATIONS_MAX, Partitions, Restrictions, names_of, with_null};
 use crate::cql::ast::Operator;
 use crate::limits::PARTITION_KEY_BYTES_MAX;
 use crate::model::{ClusteringComparator, Slice};
@@ -12,8 +12,10 @@ use crate::query::filter::Filter;
 use crate::query::function::composite_key;
 use crate::query::restriction::{Demand, Restriction, SliceBound};
 use crate::query::slices::{Value, beginning_with, comparing, intersection, normalized};
+use crate::query::target::{Changing, TargetRows, Targets, only_keys};
 use crate::schema::{ColumnKind, IndexSchema};
 use crate::{Error, Result};
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 impl Restrictions<'_> {
@@ -33,21 +35,87 @@ impl Restrictions<'_> {
         Ok(Partitions::Keys(keys))
     }
 
+    /// What is changed.
+    ///
+    /// Errors: `InvalidInput` for what is no whole key, and for clusterings that the statement does not take.
+    pub fn targets(&self, changing: Changing) -> Result<Targets> {
+        let schema = self.context.schema;
+        let name = |kind, column| names_of(schema, kind, &[column]);
+        for kind in [ColumnKind::Static, ColumnKind::Regular] {
+            if let Some(restriction) = self.set(kind).last() {
+                let name = name(kind, restriction.first());
+                return Err(only_keys(&format!("the condition on {name}")));
+            }
+        }
+        let mut key = 0..schema.partition_key.len();
+        if let Some(missing) = key.find(|column| self.partition.of(*column).is_none()) {
+            let name = name(ColumnKind::PartitionKey, missing);
+            return Err(Error::invalid(format!(
+                "the partition key column `{name}` has no value"
+            )));
+        }
+        if !self.partition.has_only_equalities() {
+            return Err(Error::invalid("partitions are told by = and IN"));
+        }
+        let missing = (0..schema.clustering.len())
+            .find(|column| self.clustering.of(*column).is_none())
+            .filter(|_| !schema.is_static_compact());
+        let missing_value = |behind: &str| {
+            let name = name(ColumnKind::Clustering, missing.unwrap_or_default());
+            Error::invalid(format!("the clustering column `{name}` has no value{behind}"))
+        };
+        if self.clustering_filters().next().is_some() {
+            return Err(missing_value(", and one behind it has"));
+        }
+        if changing.only_statics && self.has_clustering() {
+            return Err(Error::invalid(
+                "static columns alone are changed, and WHERE names clustering columns",
+            ));
+        }
+        let has_slice = !self.clustering.has_only_equalities();
+        if !changing.slices {
+            if has_slice {
+                return Err(Error::invalid("an UPDATE changes single rows, not ranges"));
+            }
+            if missing.is_some() && !changing.only_statics {
+                return Err(missing_value(""));
+            }
+        }
+        let partitions = self.keys()?;
+        let rows = match self.has_clustering() {
+            false => TargetRows::All,
+            true if has_slice || missing.is_some() => TargetRows::Slices(self.slices()?),
+            true => TargetRows::Rows(self.clusterings()?),
+        };
+        let count = match &rows {
+            TargetRows::All => 1,
+            TargetRows::Rows(rows) => rows.len(),
+            TargetRows::Slices(slices) => slices.len(),
+        };
+        check_combinations(partitions.len().saturating_mul(count))?;
+        Ok(Targets { partitions, rows })
+    }
+
+    /// The clusterings of rows, in storage order, without those that compare equal to one before.
+    fn clusterings(&self) -> Result<Vec<Vec<Value>>> {
+        let comparator = ClusteringComparator::new(&self.context.schema.clustering);
+        let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
+        for restriction in self.clustering.iter() {
+            rows = extended(rows, &restriction.demand)?;
+        }
+        sort_each_once(&mut rows, |i, a, b| {
+            comparator.compare_values(i, Some(a), Some(b))
+        });
+        Ok(rows)
+    }
+
     /// Keys in the order of their columns' types, without those that compare equal to one before.
     fn keys(&self) -> Result<Vec<Vec<u8>>> {
         let mut keys: Vec<Vec<Value>> = vec![Vec::new()];
         for restriction in self.partition.iter() {
             keys = extended(keys, &restriction.demand)?;
         }
-        let compare = |a: &Vec<Value>, b: &Vec<Value>| {
-            let columns = a.iter().zip(b).enumerate();
-            let mut orders = columns.map(|(i, (x, y))| self.key_type(i).compare(x, y));
-            orders
-                .find(|order| order.is_ne())
-                .unwrap_or(std::cmp::Ordering::Equal)
-        };
-        keys.sort_by(compare);
-        keys.dedup_by(|a, b| compare(a, b).is_eq());
+        sort_each_once(&mut keys, |i, a, b| self.key_type(i).compare(a, b));
         keys.into_iter()
             .map(|mut components| {
                 let key = match components.len() {
@@ -237,12 +305,7 @@ fn extended(prefixes: Vec<Vec<Value>>, demand: &Demand) -> Result<Vec<Vec<Value>
         _ => Vec::new(),
     };
     let count = prefixes.len().saturating_mul(choices.len());
-    if count > COMBINATIONS_MAX {
-        return Err(Error::invalid(format!(
-            "the INs stand for {count} combinations, more than {COMBINATIONS_MAX}"
-        ))
-        .advise("ask for fewer at a time"));
-    }
+    check_combinations(count)?;
     let mut longer = Vec::with_capacity(count);
     for prefix in &prefixes {
         for choice in &choices {
@@ -250,4 +313,30 @@ fn extended(prefixes: Vec<Vec<Value>>, demand: &Demand) -> Result<Vec<Vec<Value>
         }
     }
     Ok(longer)
+}
+
+/// Sorts values by the orders of their columns, and keeps one of those that compare equal.
+fn sort_each_once(
+    rows: &mut Vec<Vec<Value>>,
+    compare: impl Fn(usize, &[u8], &[u8]) -> Ordering,
+) {
+    let compare = |a: &Vec<Value>, b: &Vec<Value>| {
+        let columns = a.iter().zip(b).enumerate();
+        let mut orders = columns.map(|(i, (a, b))| compare(i, a, b));
+        orders
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    };
+    rows.sort_by(compare);
+    rows.dedup_by(|a, b| compare(a, b).is_eq());
+}
+
+fn check_combinations(count: usize) -> Result<()> {
+    match count > COMBINATIONS_MAX {
+        true => Err(Error::invalid(format!(
+            "the INs stand for {count} combinations, more than {COMBINATIONS_MAX}"
+        ))
+        .advise("ask for fewer at a time")),
+        false => Ok(()),
+    }
 }
