@@ -54,6 +54,8 @@ struct Copy {
     _directory: TempDir,
     descriptor: Descriptor,
     schema: Option<TableSchema>,
+    /// Of what is saved of it.
+    compression: CompressionChange,
 }
 
 impl Copy {
@@ -79,6 +81,7 @@ impl Copy {
             },
             _directory: directory,
             schema,
+            compression: CompressionChange::Keep,
         }
     }
 
@@ -124,7 +127,7 @@ impl Copy {
         let destination = Destination {
             directory: directory.path(),
             version: Version::parse(version, format).unwrap(),
-            compression: CompressionChange::Keep,
+            compression: self.compression.clone(),
             chunk_length: None,
             max_sstable_size: None,
             operation: "scrub",
@@ -576,10 +579,7 @@ fn plain_bytes_that_nothing_checks_do_no_harm() {
 
 #[test]
 fn counters_are_not_lost_unasked() {
-    let counters = all_golden()
-        .into_iter()
-        .find(|d| d.directory.ends_with("oa/counters"));
-    let copy = Copy::of(&counters.unwrap());
+    let copy = Copy::of(&golden_table("oa/counters"));
     let mut bytes = copy.read(&Component::Data);
     bytes[3] ^= 1;
     copy.write(&Component::Data, &bytes);
@@ -592,10 +592,7 @@ fn counters_are_not_lost_unasked() {
 
 #[test]
 fn losses_are_named_by_key_and_offset() {
-    let wide = all_golden()
-        .into_iter()
-        .find(|d| d.directory.ends_with("oa/wide_tombstones"));
-    let copy = Copy::of(&wide.unwrap());
+    let copy = Copy::of(&golden_table("oa/wide_tombstones"));
     let original = contents(std::slice::from_ref(&copy.descriptor));
     let mut bytes = copy.read(&Component::Data);
     let middle = bytes.len() / 2;
@@ -618,12 +615,17 @@ fn losses_are_named_by_key_and_offset() {
     }
 }
 
-/// A copy of a golden table of plain bytes, without what would tell that they were changed.
-fn plain(table: &str) -> Copy {
+/// The first SSTable of a golden table.
+fn golden_table(name: &str) -> Descriptor {
     let found = all_golden()
         .into_iter()
-        .find(|d| d.directory.ends_with(table));
-    let copy = Copy::of(&found.unwrap());
+        .find(|d| d.directory.ends_with(name));
+    found.unwrap()
+}
+
+/// A copy of a golden table of plain bytes, without what would tell that they were changed.
+fn plain(table: &str) -> Copy {
+    let copy = Copy::of(&golden_table(table));
     for component in [Component::Crc, Component::Digest, Component::Index] {
         copy.remove(&component);
     }
@@ -686,6 +688,57 @@ fn rows_that_are_out_of_order_or_twice_are_set_in_order() {
     assert_eq!(outcome.scrubbed.lost.count, 0, "{:#?}", outcome.events);
     assert_eq!(outcome.scrubbed.reordered, 2, "{:#?}", outcome.events);
     assert_eq!(merged(&written(&outcome)), alone);
+}
+
+#[test]
+fn cells_that_are_out_of_order_are_set_in_order() {
+    let mut compressed = Copy::of(&golden_table("oa/deletions"));
+    compressed.compression = CompressionChange::Without;
+    let plain = compressed.scrub();
+    let copy = Copy::of(&written(&plain)[0]);
+    let alone = contents(std::slice::from_ref(&copy.descriptor));
+    for component in [Component::Crc, Component::Digest] {
+        copy.remove(&component);
+    }
+    let mut bytes = copy.read(&Component::Data);
+    // Cells of the map {'a': 1, 'b': 2}: flags, key, value.
+    let is_map = |w: &[u8]| w[..3] == [1, b'a', 4] && w[8..] == [1, b'b'];
+    let at = bytes.windows(10).position(is_map).unwrap();
+    bytes.swap(at + 1, at + 9);
+    copy.write(&Component::Data, &bytes);
+    let outcome = copy.scrub();
+    verified(&outcome, "swapped cells");
+    let lost = outcome.scrubbed.lost.count;
+    assert_eq!((lost, outcome.scrubbed.reordered), (0, 1));
+    let only_cells = |e: &ScrubEvent| matches!(e, ScrubEvent::Reordered(r) if r.only_cells);
+    assert!(
+        outcome.events.iter().any(only_cells),
+        "{:#?}",
+        outcome.events
+    );
+    let saved = contents(&written(&outcome));
+    let rows = |of: &BTreeMap<Vec<u8>, Partition>| -> Vec<(Vec<u8>, String)> {
+        let rows = of
+            .iter()
+            .flat_map(|(key, p)| p.rows.keys().map(move |row| (key, row)));
+        rows.map(|(key, row)| (key.clone(), row.clone())).collect()
+    };
+    assert_eq!(rows(&saved), rows(&alone));
+}
+
+#[test]
+fn a_wrong_digest_of_compressed_bytes_is_told() {
+    let copy = Copy::of(&golden_table("oa/compressed_lz4"));
+    assert!(copy.scrub().scrubbed.is_good());
+    copy.write(&Component::Digest, b"1");
+    let outcome = copy.scrub();
+    let scrubbed = &outcome.scrubbed;
+    assert_eq!((scrubbed.lost.count, scrubbed.faults), (0, 1));
+    let message = outcome.events.iter().find_map(|event| match event {
+        ScrubEvent::Fault(e) => Some(e.message().to_owned()),
+        _ => None,
+    });
+    assert!(message.unwrap().contains("Digest.crc32 says 1"));
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 use crate::failure::{Failure, tell};
 use cqlite_core::{Error, ErrorKind, Result};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a shell gives a command that was interrupted.
 const STATUS: u8 = 130;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// New SSTables that stay whatever comes.
+static COMMITTED: AtomicUsize = AtomicUsize::new(0);
 
 /// From here on an interruption is kept, for [`check`]. A second one ends the process at once.
 pub fn watch() {
@@ -27,13 +30,46 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// So many new SSTables were committed.
+pub fn committed(sstables: usize) {
+    COMMITTED.fetch_add(sstables, Ordering::Relaxed);
+}
+
 /// What a failure comes to if there was an interruption.
 pub fn blame(failure: Failure) -> Failure {
     match check() {
         Ok(()) => failure,
         Err(_) => {
-            tell("interrupted: no new SSTable is left");
+            tell(left(COMMITTED.load(Ordering::Relaxed)));
             Failure::Said(STATUS)
         }
+    }
+}
+
+/// What is told where so many new SSTables were committed before.
+fn left(committed: usize) -> String {
+    match committed {
+        0 => "interrupted: no new SSTable is left".to_owned(),
+        1 => {
+            "interrupted: one new SSTable was complete before, and is left; no other is".to_owned()
+        }
+        n => format!(
+            "interrupted: {n} new SSTables were complete before, and are left; no others are"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_committed_before_is_told() {
+        let before = COMMITTED.load(Ordering::Relaxed);
+        committed(2);
+        assert_eq!(COMMITTED.load(Ordering::Relaxed), before + 2);
+        assert_eq!(left(0), "interrupted: no new SSTable is left");
+        assert!(left(1).contains("one new SSTable was complete"));
+        assert!(left(2).contains("2 new SSTables were complete"));
     }
 }

@@ -143,6 +143,7 @@ pub fn commit(
     )?;
     let written = work(&mut transaction).map_err(interrupt::blame)?;
     transaction.commit()?;
+    interrupt::committed(written.len());
     for sstable in &written {
         let line = format!(
             "{}: {}, {}\n",

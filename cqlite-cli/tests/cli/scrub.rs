@@ -120,7 +120,10 @@ fn rows_around_a_bad_chunk_are_saved_and_the_others_named() {
         assert!(saved > 0 && lost > 0, "{manifest}");
         let all = dump(table).matches("\"type\" : \"row\"").count() as u64;
         assert_eq!(saved + lost, all, "{manifest}");
-        for entry in manifest["entries"].as_array().unwrap() {
+        let entries = manifest["entries"].as_array().unwrap();
+        let digest = entries[0]["message"].as_str().unwrap();
+        assert!(digest.contains("Digest.crc32 says"), "{digest}");
+        for entry in &entries[1..] {
             let (start, end) = (entry["start"].as_u64(), entry["end"].as_u64());
             assert!(start.is_some() && start <= end, "{entry}");
             assert_eq!(start == end, entry["type"] != "rows", "{entry}");

@@ -6,6 +6,7 @@
 //! A partition that only one source has, and a row that only one source has under no foreign deletion, pass through
 //! untouched and uncopied.
 
+mod cells;
 mod meeting;
 pub mod purge;
 pub mod reconcile;
@@ -16,6 +17,7 @@ use crate::model::{
     ClusteringComparator, DeletionTime, PartitionHead, PartitionSource, StreamHeader, Unfiltered,
 };
 use crate::partitioner::{Partitioner, Token};
+pub(crate) use cells::sort_cells;
 use meeting::Meeting;
 pub use row::OwnedRow;
 pub(crate) use row::{ClusteringOf, ColumnRules, RowMerger};

@@ -4,10 +4,10 @@
 
 use super::{TimeUuids, WriteTime};
 use crate::bytes::Cursor;
-use crate::merge::reconcile::compare_cells;
+use crate::merge::sort_cells;
 use crate::model::{
-    Cell, CellSpan, ComplexDeletion, DeletionTime, LivenessInfo, NO_DELETION_TIME, RowBuf,
-    RowDeletion, RowRef, Span,
+    CellSpan, ComplexDeletion, DeletionTime, LivenessInfo, NO_DELETION_TIME, RowBuf, RowDeletion,
+    RowRef, Span,
 };
 use crate::schema::Column;
 use crate::types::CqlType;
@@ -227,11 +227,11 @@ impl Draft {
         Ok(())
     }
 
-    /// The row, its cells in order, `types` being those of its columns; of several for one element one is left.
+    /// The row of these columns, its cells in order; of several for one element one is left.
     #[inline]
-    pub fn finish(&mut self, types: &[Column]) -> RowRef<'_> {
+    pub fn finish(&mut self, columns: &[Column]) -> RowRef<'_> {
         if self.unsorted {
-            self.sort(types);
+            sort_cells(&mut self.row, &self.bytes, columns);
         }
         if self.row.complex_deletions.len() > 1 {
             let newest = |d: &ComplexDeletion| (d.time.marked_for_delete_at, d.column);
@@ -240,41 +240,6 @@ impl Draft {
             deletions.dedup_by_key(|d| d.column);
         }
         RowRef::new(&self.bytes, &self.row)
-    }
-
-    #[cold]
-    fn sort(&mut self, types: &[Column]) {
-        let Draft { bytes, row, .. } = self;
-        let resolve = |span: &CellSpan| Cell {
-            column: span.column as usize,
-            timestamp: span.timestamp,
-            ttl: span.ttl,
-            local_deletion_time: span.local_deletion_time,
-            path: span.path.of(bytes),
-            value: span.value.of(bytes).unwrap_or_default(),
-        };
-        let order = |a: &CellSpan, b: &CellSpan| {
-            a.column.cmp(&b.column).then_with(|| {
-                let (a_path, b_path) = (a.path.of(bytes), b.path.of(bytes));
-                let (a_path, b_path) = (a_path.unwrap_or_default(), b_path.unwrap_or_default());
-                match types.get(a.column as usize).map(|c| &c.ty) {
-                    Some(CqlType::Set { element: ty, .. } | CqlType::Map { key: ty, .. }) => {
-                        ty.compare(a_path, b_path)
-                    }
-                    Some(CqlType::List { .. }) => CqlType::TimeUuid.compare(a_path, b_path),
-                    _ => a_path.cmp(b_path),
-                }
-            })
-        };
-        row.cells.sort_by(order);
-        row.cells.dedup_by(|later, kept| {
-            let same = order(later, kept).is_eq();
-            // Of two that are the same in all that counts, either.
-            if same && compare_cells(&resolve(kept), &resolve(later)).is_lt() {
-                *kept = *later;
-            }
-            same
-        });
     }
 }
 

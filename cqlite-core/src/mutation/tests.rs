@@ -207,10 +207,7 @@ fn statements_become_the_changes_that_cassandra_makes_of_them() {
                 "range ExclStart(2,x) InclEnd(2)",
             ],
         ),
-        (
-            "DELETE FROM t WHERE k = 1 AND c < 2 AND c > 2",
-            &[],
-        ),
+        ("DELETE FROM t WHERE k = 1 AND c < 2 AND c > 2", &[]),
         (
             "DELETE FROM t WHERE k = 1 AND c IN (1, 2)",
             &[

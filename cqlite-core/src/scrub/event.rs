@@ -76,8 +76,10 @@ pub struct Reordered {
     pub offset: u64,
     /// Raw key of the partition.
     pub key: Vec<u8>,
-    /// The row's clustering or the range tombstone's start; `None` for a whole partition.
+    /// The row's clustering or the range tombstone's start; `None` for a whole partition and a static row.
     pub clustering: Option<Bound>,
+    /// Not the row stood out of order, but cells in it.
+    pub only_cells: bool,
 }
 
 /// How much was lost.

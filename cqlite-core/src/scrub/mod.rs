@@ -89,7 +89,7 @@ pub struct Scrubbed {
     pub rows_expected: Option<u64>,
     /// What was lost.
     pub lost: Lost,
-    /// Partitions, rows and range tombstones that were out of order.
+    /// Partitions, rows and range tombstones that were out of order, and rows whose cells were.
     pub reordered: u64,
     /// Faults of the files, all that were found.
     pub faults: u64,
@@ -288,16 +288,15 @@ fn unreadable(descriptor: &Descriptor, parts: Option<&Parts>, fault: Option<Erro
     }
 }
 
-/// Whether plain bytes are those that the digest was made of. Compressed ones have checksums that tell more.
+/// Compares Data.db with its digest. Returns whether plain bytes are those that it was made of; the checksums of compressed
+/// ones tell more.
 fn matches_digest(parts: &Parts, data: &DataFile, findings: &mut Findings<'_>) -> bool {
-    let (Some(digest), Some(source), None) =
-        (parts.digest, parts.source.as_ref(), data.compression())
-    else {
+    let (Some(digest), Some(source)) = (parts.digest, parts.source.as_ref()) else {
         return false;
     };
     let before = findings.faults();
     check_digest(source, digest, findings);
-    findings.faults() == before
+    findings.faults() == before && data.compression().is_none()
 }
 
 /// Where the checksums of plain bytes are not to be trusted: from this chunk on. Everywhere, if the digest is right; and at

@@ -34,6 +34,18 @@ impl CqlType {
         }
     }
 
+    /// How the paths of two cells of a column of this type sort: places of a list, elements of a set, keys of a map, or
+    /// fields of a user type.
+    pub fn compare_paths(&self, a: &[u8], b: &[u8]) -> Ordering {
+        match self {
+            CqlType::List { .. } => CqlType::TimeUuid.compare(a, b),
+            CqlType::Set { element, .. } => element.compare(a, b),
+            CqlType::Map { key, .. } => key.compare(a, b),
+            // Indexes of fields.
+            _ => CqlType::SmallInt.compare(a, b),
+        }
+    }
+
     /// Whether values sort by their unsigned bytes.
     #[inline]
     pub fn is_byte_ordered(&self) -> bool {

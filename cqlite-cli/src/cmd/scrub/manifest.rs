@@ -10,12 +10,14 @@
 //!                  "partition_deletion", "static_row", "row", "rows", "range_tombstone"
 //!                               that of a partition is lost; of "rows" nothing tells how many
 //!                  "reordered"  a partition, row or range tombstone was saved, and stood out of order
+//!                  "reordered_cells"  a row or static row was saved, and its cells stood out of order
 //!     "component", "offset"   of faults and notes, where known
 //!     "start", "end"   of losses: offsets in the uncompressed Data.db, the second behind what is lost
-//!     "offset"     of "reordered": offset in the uncompressed Data.db
+//!     "offset"     of "reordered" and "reordered_cells": offset in the uncompressed Data.db
 //!     "key"        values of the partition key as `dump` shows them; null if no key is known
 //!     "key_bytes"  the key in hexadecimal; null if none is known
-//!     "clustering" values of a row or bound: of one that is lost, or stood out of order; null for a partition
+//!     "clustering" values of a row or bound: of one that is lost, or stood out of order; null for a partition and a
+//!                  static row
 //!     "after", "before"   of "rows" and "range_tombstone": values of the last row or bound before, and of the first one
 //!                  behind, or null
 //!     "message"    what is wrong
@@ -23,7 +25,7 @@
 //!   "saved":     { "partitions": count, "rows": count with static ones }
 //!   "lost":      { "entries": count, "partitions": count of "partition", "bytes": uncompressed, "rows": count by
 //!                  Statistics.db, or null if that does not tell }
-//!   "reordered": count
+//!   "reordered": count of both
 //!   "faults":    count, of which 100 of a component are among the entries
 //! }
 //! ```
@@ -125,7 +127,10 @@ impl Manifest {
 
     fn reordered(&self, reordered: &Reordered) -> Value {
         json!({
-            "type": "reordered",
+            "type": match reordered.only_cells {
+                true => "reordered_cells",
+                false => "reordered",
+            },
             "offset": reordered.offset,
             "key": self.key(Some(&reordered.key)),
             "key_bytes": hex(&reordered.key),

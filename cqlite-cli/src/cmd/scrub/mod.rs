@@ -144,6 +144,7 @@ impl Scrubber<'_> {
         kept?;
         manifest.end(&scrubbed)?;
         transaction.commit()?;
+        interrupt::committed(scrubbed.written.len());
         let manifest = manifest.keep();
         self.print(&manifest)?;
         Ok(scrubbed)

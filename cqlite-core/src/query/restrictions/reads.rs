@@ -62,7 +62,9 @@ impl Restrictions<'_> {
             .filter(|_| !schema.is_static_compact());
         let missing_value = |behind: &str| {
             let name = name(ColumnKind::Clustering, missing.unwrap_or_default());
-            Error::invalid(format!("the clustering column `{name}` has no value{behind}"))
+            Error::invalid(format!(
+                "the clustering column `{name}` has no value{behind}"
+            ))
         };
         if self.clustering_filters().next().is_some() {
             return Err(missing_value(", and one behind it has"));
@@ -316,10 +318,7 @@ fn extended(prefixes: Vec<Vec<Value>>, demand: &Demand) -> Result<Vec<Vec<Value>
 }
 
 /// Sorts values by the orders of their columns, and keeps one of those that compare equal.
-fn sort_each_once(
-    rows: &mut Vec<Vec<Value>>,
-    compare: impl Fn(usize, &[u8], &[u8]) -> Ordering,
-) {
+fn sort_each_once(rows: &mut Vec<Vec<Value>>, compare: impl Fn(usize, &[u8], &[u8]) -> Ordering) {
     let compare = |a: &Vec<Value>, b: &Vec<Value>| {
         let columns = a.iter().zip(b).enumerate();
         let mut orders = columns.map(|(i, (a, b))| compare(i, a, b));

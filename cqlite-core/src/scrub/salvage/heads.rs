@@ -301,13 +301,19 @@ impl Salvage<'_> {
         if self.inputs.options.reinsert_overflowed_ttl {
             ttl::reinsert(&mut self.static_row);
         }
-        let row = RowRef::new(&self.head, &self.static_row);
-        if let Err(e) = check_row(&self.inputs, row, &mut self.totals) {
-            self.static_row.clear();
-            let at = (start, self.body);
-            self.lose_of_partition(LossKind::StaticRow, at, (None, None), e)?;
+        let row = &mut self.static_row;
+        match check_row(&self.inputs, &self.head, row, &mut self.totals) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.reorder(start, None, true);
+                Ok(())
+            }
+            Err(e) => {
+                self.static_row.clear();
+                let at = (start, self.body);
+                self.lose_of_partition(LossKind::StaticRow, at, (None, None), e)
+            }
         }
-        Ok(())
     }
 
     /// Whether the partition that was begun goes aside, for its key does not follow the last one.
@@ -324,7 +330,7 @@ impl Salvage<'_> {
         self.has_saved = !self.deletion.is_live() || !self.static_row.is_empty();
         self.saved_rows += u64::from(!self.static_row.is_empty());
         match self.is_aside {
-            true => self.reorder(self.start, None),
+            true => self.reorder(self.start, None, false),
             false => {
                 let last = self.last_key.get_or_insert_default();
                 last.clear();

@@ -18,6 +18,7 @@ use super::search::bound_of;
 use super::{ScrubOptions, ttl};
 use crate::bytes::DecodeError;
 use crate::limits::VALUE_BYTES_MAX;
+use crate::merge::sort_cells;
 use crate::model::{
     Bound, BoundKind, DeletionTime, MarkerBuf, MarkerRef, PartitionHead, PartitionSource, RowBuf,
     RowRef, Span, StreamHeader, Unfiltered,
@@ -261,12 +262,13 @@ impl<'a> Salvage<'a> {
         })
     }
 
-    fn reorder(&mut self, offset: u64, clustering: Option<Bound>) {
+    fn reorder(&mut self, offset: u64, clustering: Option<Bound>, only_cells: bool) {
         self.reordered += 1;
         (self.tell)(ScrubEvent::Reordered(Reordered {
             offset,
             key: self.key.clone(),
             clustering,
+            only_cells,
         }));
     }
 
@@ -444,16 +446,22 @@ impl<'a> Salvage<'a> {
         if self.inputs.options.reinsert_overflowed_ttl {
             ttl::reinsert(&mut self.row);
         }
+        let bytes = self.bytes.from(at);
+        let set_in_order = check_row(&self.inputs, bytes, &mut self.row, &mut self.totals);
+        let row = RowRef::new(bytes, &self.row);
+        let bound = bound_of((row.clustering(), BoundKind::Clustering));
+        match set_in_order {
+            Ok(false) => {}
+            Ok(true) => self.reorder(at, Some(bound), true),
+            // It need not be a row at all.
+            Err(e) if !self.has_checksums => return self.damaged(at, Trouble::Wrong(e)),
+            Err(e) => {
+                let between = (Some(bound), None);
+                return self.lose_of_partition(LossKind::Row, (at, at + len), between, e);
+            }
+        }
         let row = RowRef::new(self.bytes.from(at), &self.row);
         let prefix = (row.clustering(), BoundKind::Clustering);
-        if let Err(e) = check_row(&self.inputs, row, &mut self.totals) {
-            if !self.has_checksums {
-                // It need not be a row at all.
-                return self.damaged(at, Trouble::Wrong(e));
-            }
-            let between = (Some(bound_of(prefix)), None);
-            return self.lose_of_partition(LossKind::Row, (at, at + len), between, e);
-        }
         self.has_saved = true;
         self.saved_rows += 1;
         if self.ranges.is_aside() {
@@ -463,7 +471,7 @@ impl<'a> Salvage<'a> {
             self.aside.add_row(&self.key, row)?;
             if !self.is_aside {
                 let bound = bound_of(prefix);
-                self.reorder(at, Some(bound));
+                self.reorder(at, Some(bound), false);
             }
             return Ok(());
         }
@@ -514,7 +522,7 @@ impl<'a> Salvage<'a> {
                 self.has_saved = true;
                 self.aside.add_range(&self.key, &slice, deletion)?;
                 if taken.is_out_of_order && !self.is_aside {
-                    self.reorder(at, Some(slice.start));
+                    self.reorder(at, Some(slice.start), false);
                 }
             }
             told = taken.fault.map(Error::corrupt);
@@ -531,8 +539,31 @@ impl<'a> Salvage<'a> {
     }
 }
 
-/// Whether a row may be saved: values of their types, in order, times that can be, lengths that are read again.
-fn check_row(inputs: &Inputs<'_>, row: RowRef<'_>, totals: &mut Totals) -> Result<()> {
+/// Whether a row may be saved: values of their types, times that can be, lengths that are read again. Cells that are out
+/// of order are set in order if that is all; returns whether they were.
+fn check_row(
+    inputs: &Inputs<'_>,
+    bytes: &[u8],
+    row: &mut RowBuf,
+    totals: &mut Totals,
+) -> Result<bool> {
+    let mut check = |row: &RowBuf| check_values(inputs, RowRef::new(bytes, row), totals);
+    let Err(e) = check(row) else {
+        return Ok(false);
+    };
+    let columns = match row.is_static {
+        true => &inputs.stream.statics,
+        false => &inputs.stream.regulars,
+    };
+    let before = row.cells.clone();
+    sort_cells(row, bytes, columns);
+    match row.cells != before && check(row).is_ok() {
+        true => Ok(true),
+        false => Err(e),
+    }
+}
+
+fn check_values(inputs: &Inputs<'_>, row: RowRef<'_>, totals: &mut Totals) -> Result<()> {
     if inputs.options.validate {
         inputs.checks.clustering(row.clustering())?;
         inputs.checks.row(row, totals)?;

@@ -330,9 +330,7 @@ impl<'a> BlockWalk<'a> {
                     format!("the separator before row block {block} follows its first row")
                 } else if block > 0 && path.trail() == last && least != last {
                     let before = block - 1;
-                    format!(
-                        "the separator behind row block {before} does not follow its last row"
-                    )
+                    format!("the separator behind row block {before} does not follow its last row")
                 } else if *indexed != open {
                     format!(
                         "another range tombstone is said to be open at the start of row block {block}"

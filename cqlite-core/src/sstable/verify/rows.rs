@@ -182,7 +182,7 @@ fn check_cell(ty: &CqlType, cell: &Cell<'_>, previous: Option<&Cell<'_>>) -> Res
             cell.column
                 .cmp(&previous.column)
                 .then_with(|| match (previous.path, cell.path) {
-                    (Some(before), Some(path)) => compare_paths(ty, path, before),
+                    (Some(before), Some(path)) => ty.compare_paths(path, before),
                     _ => Ordering::Equal,
                 });
         if order.is_le() {
@@ -199,17 +199,6 @@ fn check_cell(ty: &CqlType, cell: &Cell<'_>, previous: Option<&Cell<'_>>) -> Res
     match (value, cell.path) {
         (None, None) => Ok(()),
         (value, path) => ty.validate_cell(path, value),
-    }
-}
-
-/// The order of two cells' paths in a column of several.
-fn compare_paths(ty: &CqlType, a: &[u8], b: &[u8]) -> Ordering {
-    match ty {
-        CqlType::List { .. } => CqlType::TimeUuid.compare(a, b),
-        CqlType::Set { element, .. } => element.compare(a, b),
-        CqlType::Map { key, .. } => key.compare(a, b),
-        // Indexes of fields.
-        _ => CqlType::SmallInt.compare(a, b),
     }
 }
 
