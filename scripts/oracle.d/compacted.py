@@ -1,14 +1,12 @@
 """Judges `cqlite compact` by Cassandra's own compaction of the same SSTables in the same second."""
 
-import collections
 import os
 import re
-import shutil
 import subprocess
 
 import golden
-from golden import READ_NOW, WORK, WRITE_NOW, copy_live
-from rewritten import CQLITE, TIMEOUT, Fault, comparable, data_files, first_difference
+from golden import READ_NOW, WRITE_NOW, copy_live
+from rewritten import CQLITE, TIMEOUT, Fault, Judging, comparable, data_files, first_difference
 
 # Seconds around which what the mutations write expires, or its tombstones become old.
 SECONDS = [WRITE_NOW, WRITE_NOW + 2, WRITE_NOW + 60, WRITE_NOW + 102, WRITE_NOW + 3_603, WRITE_NOW + 900_000, READ_NOW - 1, READ_NOW, READ_NOW + 1, WRITE_NOW + 400_000_001]
@@ -17,16 +15,11 @@ SECONDS = [WRITE_NOW, WRITE_NOW + 2, WRITE_NOW + 60, WRITE_NOW + 102, WRITE_NOW 
 EXEMPT = ("Statistics.db", "CRC.db", "Digest.crc32")
 
 
-class Compacted:
-    """Compacts tables as Cassandra does it, and as cqlite does. Counts what it did; `faults` are pairs of label and text."""
+class Compacted(Judging):
+    """Compacts tables as Cassandra does it, and as cqlite does."""
 
     def __init__(self, rewritten):
-        self.rewritten, self.node, self.tools = rewritten, rewritten.node, rewritten.tools
-        self.counts = collections.Counter()
-        self.faults = []
-        self.work = os.path.join(WORK, "compacted", self.node.version)
-        self.judged = 0
-        shutil.rmtree(self.work, ignore_errors=True)
+        super().__init__(rewritten, "compacted", "compact")
 
     def judge(self, label, table, source, rng):
         """`source` has SSTables of the table and their schema."""
@@ -40,19 +33,7 @@ class Compacted:
         now = rng.choice(SECONDS)
         gc_before = rng.choice([None, None, now, now + 1, rng.choice(SECONDS), 0])
         label = f"{label}, {len(chosen)} of {len(bases)} SSTables, now {now}, gc_before {gc_before}"
-        self.judged += 1
-        work = os.path.join(self.work, str(self.judged))
-        found = len(self.faults)
-        try:
-            self._judge(label, table, source, chosen, now, gc_before, os.path.join(work, "cassandra", table), os.path.join(work, "cqlite", table))
-        except (Fault, golden.Refused) as e:
-            self._fault(label, str(e))
-        if len(self.faults) == found:
-            shutil.rmtree(work, ignore_errors=True)
-
-    def _fault(self, label, text):
-        self.faults.append((label, text))
-        print(f"FAULT compact {label}: {text[:3000]}", flush=True)
+        self.attempt(label, lambda work: self._judge(label, table, source, chosen, now, gc_before, os.path.join(work, "cassandra", table), os.path.join(work, "cqlite", table)))
 
     def _judge(self, label, table, source, chosen, now, gc_before, theirs, ours):
         # Bytes are compared where no compressor has been at them.

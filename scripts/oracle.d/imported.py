@@ -1,15 +1,12 @@
 """Judges `cqlite import` by a node that has executed the same statements itself."""
 
-import collections
 import json
 import os
 import re
-import shutil
 import subprocess
 
-import golden
-from golden import READ_NOW, WORK, WRITE_NOW, copy_live
-from rewritten import CQLITE, TIMEOUT, Fault, comparable, data_files, first_difference, same
+from golden import READ_NOW, WRITE_NOW, copy_live
+from rewritten import CQLITE, TIMEOUT, Fault, Judging, comparable, data_files, first_difference, same
 
 NOW = WRITE_NOW + 5
 TIMESTAMP = NOW * 1_000_000 + 17
@@ -18,35 +15,17 @@ EMPTY_COLUMN = re.compile(r'\[\n *\]')
 COLUMN_DELETION = re.compile(r' *\{ "name" : "(?:[^"\\]|\\.)*", "deletion_info" : \{ "marked_deleted" .*\n')
 
 
-class Imported:
-    """Imports statements, lines of JSON and CSV. Counts what it did; `faults` are pairs of label and text."""
+class Imported(Judging):
+    """Imports statements, lines of JSON and CSV."""
 
     def __init__(self, rewritten):
-        self.rewritten, self.node, self.tools = rewritten, rewritten.node, rewritten.tools
-        self.counts = collections.Counter()
-        self.faults = []
-        self.work = os.path.join(WORK, "imported", self.node.version)
-        self.judged = 0
-        shutil.rmtree(self.work, ignore_errors=True)
+        super().__init__(rewritten, "imported", "import")
 
     def judge(self, label, t, schema, rng):
         """`t` is the random table, and `schema` the file that defines it."""
-        self.judged += 1
-        work = os.path.join(self.work, str(self.judged))
-        os.makedirs(work)
         kind = "cql" if t.mutations.s.counter else rng.choice(["cql", "cql", "jsonl", "csv"])
         label = f"{label} from {kind}"
-        found = len(self.faults)
-        try:
-            self._judge(label, t, schema, rng, kind, work)
-        except (Fault, golden.Refused) as e:
-            self._fault(label, str(e))
-        if len(self.faults) == found:
-            shutil.rmtree(work)
-
-    def _fault(self, label, text):
-        self.faults.append((label, text))
-        print(f"FAULT import {label}: {text[:3000]}", flush=True)
+        self.attempt(label, lambda work: self._judge(label, t, schema, rng, kind, work))
 
     def _judge(self, label, t, schema, rng, kind, work):
         lines = getattr(self, "_" + kind)(t, rng)

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import golden
 from golden import READ_NOW, WORK, WRITE_NOW, Node, Refused, Table, Tools
 from imported import Imported
 from lanes import side_by_side
-from compacted import Compacted
+from compacted import SECONDS, Compacted
 from mutations import Mutations
 from rewritten import COMPRESSORS, OWN, Rewritten
 from schemas import Schema
@@ -23,7 +24,7 @@ from selects import Selects
 
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
-CHECKS = ("dump", "query", "metadata", "verify", "compact", "rewrite", "import")
+CHECKS = ("dump", "query", "metadata", "verify", "blockers", "compact", "rewrite", "import")
 TIMEOUT = 60
 
 
@@ -134,6 +135,20 @@ class Judge:
         if status != 0:
             self.differs(table, "verify", data, f"{out}[exit {status}] {err}", "")
 
+    def blockers(self, table, node, name, out, described):
+        """Around every second in which something of it may have expired whole."""
+        directory = node.do("directory", keyspace="golden", table=name)["path"]
+        grace = int(re.search(r"gc_grace_seconds = (\d+)", described)[1])
+        for gc_before in SECONDS:
+            lines = node.do("blockers", keyspace="golden", table=name, gc_before=gc_before)["lines"]
+            text, err, status = self.run("expired-blockers", out, "--now", str(gc_before + grace))
+            ours = sorted(blocked(line, out) for line in text.split("\n") if line)
+            theirs = sorted(blocked(line, directory) for line in lines)
+            self.counts["blockers"] += len(theirs)
+            self.counts["seconds without blockers"] += not theirs
+            if ours != theirs or status:
+                self.differs(table, "blockers", f"gc_before {gc_before}", f"[exit {status}] {err}" + "\n".join(map(str, ours)), "\n".join(map(str, theirs)))
+
     def query(self, table, out, q, answer):
         if "\0" in q or len(q.encode()) >= 128 << 10:
             return  # No argument of a program can hold it.
@@ -156,6 +171,12 @@ class Judge:
             self.differs(table, "query", q, f"[exit {status}] {err}", theirs)
         elif text != theirs:
             self.differs(table, "query", q, text, theirs)
+
+
+def blocked(line, directory):
+    """The parts of a line of sstableexpiredblockers; those that are blocked come in no order."""
+    blocker, blocked = line.replace(directory.rstrip("/") + "/", "").split(": ", 1)
+    return blocker, sorted(one for one in blocked.split("], ") if one)
 
 
 def difference(ours, theirs):
@@ -224,6 +245,8 @@ def judge_tables(version, arguments, seed):
                     answers.append(expected(q, answer))
                     if "query" in judge.checks:
                         judge.query(label, out, q, answer)
+        if "blockers" in judge.checks and data:
+            judge.blockers(label, node, name, out, t.described)
         if "compact" in judge.checks and data:
             judge.others(label, "compact", compacted, lambda: compacted.judge(label, name, out, rng))
         # The tools delete summaries that they do not like.

@@ -35,6 +35,36 @@ class Fault(Exception):
     pass
 
 
+class Judging:
+    """Judges what cqlite made of tables of the node of `rewritten`. Counts what it did; `faults` are pairs of label and text."""
+
+    def __init__(self, rewritten, what, verb):
+        self.rewritten, self.node, self.tools = rewritten, rewritten.node, rewritten.tools
+        self.counts = collections.Counter()
+        self.faults = []
+        self.verb = verb
+        self.work = os.path.join(WORK, what, self.node.version)
+        self.judged = 0
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def attempt(self, label, judge):
+        """Runs `judge(folder)`, and keeps the folder if that finds a fault."""
+        self.judged += 1
+        work = os.path.join(self.work, str(self.judged))
+        os.makedirs(work)
+        found = len(self.faults)
+        try:
+            judge(work)
+        except (Fault, golden.Refused) as e:
+            self._fault(label, str(e))
+        if len(self.faults) == found:
+            shutil.rmtree(work)
+
+    def _fault(self, label, text):
+        self.faults.append((label, text))
+        print(f"FAULT {self.verb} {label}: {text[:3000]}", flush=True)
+
+
 def statements(schema):
     """The statements of a schema, with a new id for each table. Of a table with compact storage Cassandra describes the
     statement within a comment."""

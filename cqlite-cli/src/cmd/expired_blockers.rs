@@ -64,8 +64,8 @@ pub fn run(args: &ExpiredBlockersArgs) -> Result<(), Failure> {
 /// An SSTable with its times, as Cassandra shows it.
 fn shown(sstable: &Arc<SSTable>) -> String {
     let class = match sstable.descriptor().format() {
-        Format::Big => "BigTableReader",
-        Format::Bti => "BtiTableReader",
+        Format::Big => "BigTableReader:big",
+        Format::Bti => "BtiTableReader:bti",
     };
     let path = sstable.data().source().path().display();
     let (min, max, deletion) = match sstable.statistics().stats.as_ref() {

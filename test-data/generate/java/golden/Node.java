@@ -3,6 +3,7 @@ package golden;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.Method;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +17,7 @@ import java.util.Set;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.common.collect.Multimap;
 
 import org.apache.cassandra.auth.AuthenticatedUser;
 import org.apache.cassandra.config.DatabaseDescriptor;
@@ -46,6 +48,7 @@ import org.apache.cassandra.service.CassandraDaemon;
 import org.apache.cassandra.service.ClientState;
 import org.apache.cassandra.service.QueryState;
 import org.apache.cassandra.service.StorageService;
+import org.apache.cassandra.tools.SSTableExpiredBlockers;
 import org.apache.cassandra.transport.Dispatcher;
 import org.apache.cassandra.transport.ProtocolVersion;
 import org.apache.cassandra.transport.messages.ResultMessage;
@@ -134,6 +137,9 @@ public final class Node
             case "verify":
                 verify(table(order), answer);
                 break;
+            case "blockers":
+                blockers(table(order), order.get("gc_before").asLong(), answer);
+                break;
             case "level":
                 for (SSTableReader sstable : table(order).getLiveSSTables())
                     sstable.mutateLevelAndReload(order.get("level").asInt());
@@ -206,6 +212,19 @@ public final class Node
             }
         }
         answer.put("faults", faults);
+    }
+
+    /** What sstableexpiredblockers prints of the live SSTables: answers "lines". */
+    private static void blockers(ColumnFamilyStore cfs, long gcBefore, Map<String, Object> answer) throws Exception
+    {
+        Method format = SSTableExpiredBlockers.class.getDeclaredMethod("formatForExpiryTracing", Iterable.class);
+        format.setAccessible(true);
+        Multimap<SSTableReader, SSTableReader> blockers = SSTableExpiredBlockers.checkForExpiredSSTableBlockers(cfs.getLiveSSTables(), gcBefore);
+        List<String> lines = new ArrayList<>();
+        for (SSTableReader blocker : blockers.keySet())
+            lines.add(String.format("%s blocks %d expired sstables from getting dropped: %s", format.invoke(null, Collections.singleton(blocker)),
+                                    blockers.get(blocker).size(), format.invoke(null, blockers.get(blocker))));
+        answer.put("lines", lines);
     }
 
     /**
