@@ -89,6 +89,26 @@ fn compact(compaction: &Compaction, to: &Destination<'_>) -> Compacted {
     compacted
 }
 
+/// Writes an SSTable anew, and commits that.
+fn rewritten(sstable: &Arc<SSTable>, to: &Destination<'_>) -> Vec<Written> {
+    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
+    let written = rewrite(sstable, None, &mut transaction, to, &mut |_| Ok(())).unwrap();
+    transaction.commit().unwrap();
+    written
+}
+
+/// The inputs of a table and its schema, of which nothing is purged.
+fn unpurged(schema: TableSchema, inputs: Vec<Arc<SSTable>>) -> Compaction {
+    Compaction {
+        schema,
+        inputs,
+        others: Vec::new(),
+        memtables: Vec::new(),
+        now: i64::MIN,
+        gc_before: Some(i64::MIN),
+    }
+}
+
 #[test]
 fn a_merge_without_purging_says_what_its_inputs_say() {
     for table in [
@@ -110,14 +130,7 @@ fn a_merge_without_purging_says_what_its_inputs_say() {
         for (version, format) in [("oa", "big"), ("da", "bti"), ("nb", "big")] {
             let dir = tempfile::tempdir().unwrap();
             let compacted = compact(
-                &Compaction {
-                    schema: schema.clone(),
-                    inputs: inputs.clone(),
-                    others: Vec::new(),
-                    memtables: Vec::new(),
-                    now: i64::MIN,
-                    gc_before: Some(i64::MIN),
-                },
+                &unpurged(schema.clone(), inputs.clone()),
                 &destination(dir.path(), version, format),
             );
             assert_eq!(
@@ -152,7 +165,7 @@ fn tombstones_stay_while_they_may_hide_something_elsewhere() {
             },
             &destination(dir.path(), "oa", "big"),
         );
-        let left = open_written(&compacted);
+        let left = open_written(&compacted.written);
         let dying = |s: &Arc<SSTable>| {
             let stats = s.statistics().stats.as_ref().unwrap();
             stats.min_local_deletion_time != crate::model::NO_DELETION_TIME
@@ -196,14 +209,7 @@ fn what_was_written_after_a_drop_is_there_when_the_column_is_added_again() {
     });
     let dir = tempfile::tempdir().unwrap();
     compact(
-        &Compaction {
-            schema,
-            inputs,
-            others: Vec::new(),
-            memtables: Vec::new(),
-            now: i64::MIN,
-            gc_before: Some(i64::MIN),
-        },
+        &unpurged(schema, inputs),
         &destination(dir.path(), "oa", "big"),
     );
     let after: Vec<_> = before.iter().filter(|t| **t > dropped_at_micros).collect();
@@ -220,13 +226,7 @@ fn only_what_overlaps_keeps_expired_sstables_from_being_left_out() {
         compression: CompressionChange::Without,
         ..destination(dir.path(), "oa", "big")
     };
-    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
-    let written = rewrite(&inputs[0], None, &mut transaction, &to, &mut |_| Ok(())).unwrap();
-    transaction.commit().unwrap();
-    let parts = open_written(&Compacted {
-        written,
-        expired: 0,
-    });
+    let parts = open_written(&rewritten(&inputs[0], &to));
     assert!(parts.len() > 2);
     let overlaps = Overlaps::new(&parts[1..]).unwrap();
     assert!(overlaps.meeting(&parts[..1]).unwrap().is_empty());
@@ -234,8 +234,8 @@ fn only_what_overlaps_keeps_expired_sstables_from_being_left_out() {
     assert_eq!(overlaps.meeting(&inputs).unwrap().len(), parts.len() - 1);
 }
 
-fn open_written(compacted: &Compacted) -> Vec<Arc<SSTable>> {
-    let written = compacted.written.iter();
+fn open_written(written: &[Written]) -> Vec<Arc<SSTable>> {
+    let written = written.iter();
     written
         .map(|w| SSTable::open_descriptor(w.descriptor.clone(), &OpenOptions::default()).unwrap())
         .collect()
@@ -252,9 +252,7 @@ fn outputs_are_split_by_size_and_keep_every_partition() {
         compression: CompressionChange::Without,
         ..destination(dir.path(), "da", "bti")
     };
-    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
-    let written = rewrite(&inputs[0], None, &mut transaction, &to, &mut |_| Ok(())).unwrap();
-    transaction.commit().unwrap();
+    let written = rewritten(&inputs[0], &to);
     let partitions: u64 = written.iter().map(|w| w.partitions).sum();
     assert!(written.len() <= partitions as usize);
     assert_eq!(contents(dir.path(), &schema), contents(&from, &schema));
@@ -282,13 +280,7 @@ fn what_expires_after_2038_is_capped_in_old_versions() {
     let inputs = open(&golden("da/ttl_20_years"));
     let dir = tempfile::tempdir().unwrap();
     let to = destination(dir.path(), "nb", "big");
-    let mut transaction = Transaction::begin(to.directory, to.version, to.operation).unwrap();
-    let written = rewrite(&inputs[0], None, &mut transaction, &to, &mut |_| Ok(())).unwrap();
-    transaction.commit().unwrap();
-    let parts = open_written(&Compacted {
-        written,
-        expired: 0,
-    });
+    let parts = open_written(&rewritten(&inputs[0], &to));
     let mut scan = parts[0].scan().unwrap();
     let mut expiring = 0;
     while scan.next_partition().unwrap() {

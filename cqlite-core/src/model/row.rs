@@ -277,16 +277,21 @@ pub struct MarkerBuf {
     pub open: DeletionTime,
 }
 
+impl MarkerBuf {
+    /// The start of nothing.
+    pub const EMPTY: MarkerBuf = MarkerBuf {
+        position: 0,
+        previous_size: 0,
+        kind: BoundKind::InclStart,
+        values: Vec::new(),
+        close: DeletionTime::LIVE,
+        open: DeletionTime::LIVE,
+    };
+}
+
 impl Default for MarkerBuf {
     fn default() -> Self {
-        MarkerBuf {
-            position: 0,
-            previous_size: 0,
-            kind: BoundKind::InclStart,
-            values: Vec::new(),
-            close: DeletionTime::LIVE,
-            open: DeletionTime::LIVE,
-        }
+        MarkerBuf::EMPTY
     }
 }
 

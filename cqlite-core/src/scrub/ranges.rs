@@ -117,14 +117,7 @@ impl Ranges {
 
     /// The marker it stands on.
     pub fn shown(&self) -> MarkerRef<'_> {
-        static NOTHING: MarkerBuf = MarkerBuf {
-            position: 0,
-            previous_size: 0,
-            kind: BoundKind::InclStart,
-            values: Vec::new(),
-            close: DeletionTime::LIVE,
-            open: DeletionTime::LIVE,
-        };
+        static NOTHING: MarkerBuf = MarkerBuf::EMPTY;
         match &self.shown {
             Some(made) => MarkerRef::new(&made.bytes, &made.marker),
             None => MarkerRef::new(&[], &NOTHING),

@@ -94,6 +94,25 @@ impl Parser<'_> {
         }
     }
 
+    /// What stands between brackets, of which the first comes next, with commas between.
+    fn sequence(
+        &mut self,
+        end: u8,
+        expected: &str,
+        mut one: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        self.at += 1;
+        if self.accept(end) {
+            return Ok(());
+        }
+        loop {
+            one(self)?;
+            if !self.accept(b',') {
+                return self.expect(end, expected);
+            }
+        }
+    }
+
     fn value(&mut self, depth: usize) -> Result<Json> {
         if depth > CQL_DEPTH_MAX {
             return Err(Error::invalid(format!(
@@ -104,38 +123,26 @@ impl Parser<'_> {
         match self.peek() {
             Some(b'"') => self.string().map(Json::String),
             Some(b'[') => {
-                self.at += 1;
                 let mut elements = Vec::new();
-                if self.accept(b']') {
-                    return Ok(Json::Array(elements));
-                }
-                loop {
-                    elements.push(self.value(depth + 1)?);
-                    if !self.accept(b',') {
-                        self.expect(b']', "`,` or `]`")?;
-                        return Ok(Json::Array(elements));
-                    }
-                }
+                self.sequence(b']', "`,` or `]`", |parser| {
+                    elements.push(parser.value(depth + 1)?);
+                    Ok(())
+                })?;
+                Ok(Json::Array(elements))
             }
             Some(b'{') => {
-                self.at += 1;
                 let mut members = Vec::new();
-                if self.accept(b'}') {
-                    return Ok(Json::Object(members));
-                }
-                loop {
-                    self.skip_blanks();
-                    if self.peek() != Some(b'"') {
-                        return Err(self.unexpected("a name in double quotes"));
+                self.sequence(b'}', "`,` or `}`", |parser| {
+                    parser.skip_blanks();
+                    if parser.peek() != Some(b'"') {
+                        return Err(parser.unexpected("a name in double quotes"));
                     }
-                    let name = self.string()?;
-                    self.expect(b':', "`:`")?;
-                    members.push((name, self.value(depth + 1)?));
-                    if !self.accept(b',') {
-                        self.expect(b'}', "`,` or `}`")?;
-                        return Ok(Json::Object(members));
-                    }
-                }
+                    let name = parser.string()?;
+                    parser.expect(b':', "`:`")?;
+                    members.push((name, parser.value(depth + 1)?));
+                    Ok(())
+                })?;
+                Ok(Json::Object(members))
             }
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => {
