@@ -5,7 +5,6 @@
 use super::reconcile::compare_cells;
 use crate::model::{Cell, CellSpan, RowBuf};
 use crate::schema::Column;
-use std::cmp::Ordering;
 
 /// Sorts the cells of a row, whose values are spans of `bytes`, by their `columns` and in these by path. Of several for
 /// one place that one is left which was written last.
@@ -23,7 +22,7 @@ pub(crate) fn sort_cells(row: &mut RowBuf, bytes: &[u8], columns: &[Column]) {
             let paths = (a.path.of(bytes), b.path.of(bytes));
             match (paths, columns.get(a.column as usize)) {
                 ((Some(a), Some(b)), Some(column)) => column.ty.compare_paths(a, b),
-                _ => Ordering::Equal,
+                (paths, _) => paths.0.cmp(&paths.1),
             }
         })
     };

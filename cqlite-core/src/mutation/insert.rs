@@ -187,7 +187,7 @@ impl Insert {
                 set(row, number, column, values[i], when, &mut self.ids)?;
             }
         }
-        if has_row && table.is_compact && self.regulars.is_empty() {
+        if has_row && table.is_compact && self.row.is_empty() {
             add_compact_value(table, &mut self.row, when)?;
         }
         let rows = [&mut self.static_row, &mut self.row];

@@ -14,6 +14,7 @@ const SCHEMA: &str = "CREATE TYPE ks.u (a int, b text);
         u u, f frozen<list<int>>, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC);
     CREATE TABLE ks.two (a int, b text, v int, PRIMARY KEY ((a, b)));
     CREATE TABLE ks.compact (k int PRIMARY KEY, v int) WITH COMPACT STORAGE;
+    CREATE TABLE ks.dense (k int, c int, v int, PRIMARY KEY (k, c)) WITH COMPACT STORAGE;
     CREATE TABLE ks.counts (k int PRIMARY KEY, n counter);";
 
 const WHEN: WriteTime = WriteTime {
@@ -154,6 +155,10 @@ fn statements_become_the_changes_that_cassandra_makes_of_them() {
                 "row 2 x u deleted 99 l[id]=[0, 0, 0, 1] l[id]=[0, 0, 0, 2] m[113]=x u[0, 0]=[0, 0, 0, 1]",
                 "row 2 y u deleted 99 l[id]=[0, 0, 0, 1] l[id]=[0, 0, 0, 2] m[113]=x u[0, 0]=[0, 0, 0, 1]",
             ],
+        ),
+        (
+            "UPDATE t SET st = st - {4, 5}, m = m - {'p', 'q'} WHERE k = 1 AND c = 2 AND d = 'x'",
+            &["row 2 x m[112]=x m[113]=x st[0, 0, 0, 4]=x st[0, 0, 0, 5]=x"],
         ),
         (
             "UPDATE t SET l = [1, 2] + l WHERE k = 1 AND c = 2 AND d = 'x'",
@@ -421,6 +426,19 @@ fn static_compact_tables_keep_no_bare_keys() {
     assert!(e.to_string().contains("nothing but its key"), "{e}");
     let null = execute("compact", "INSERT INTO compact (k, v) VALUES (1, null)");
     assert_eq!(null.unwrap().len(), 1);
+}
+
+#[test]
+fn the_value_of_a_dense_row_is_mandatory() {
+    let table = table("dense");
+    let mut insert = Insert::new(table.clone(), &["k", "c", "v"], TimeUuids::new(0, 0)).unwrap();
+    let mut shown = Shown(table, Vec::new());
+    let key = [Value::Bytes(&[0, 0, 0, 1]), Value::Bytes(&[0, 0, 0, 2])];
+    let mut add = |value| insert.add(&[key[0], key[1], value], &WHEN, &mut shown);
+    let e = add(Value::Unset).unwrap_err();
+    assert!(e.message().contains("mandatory in compact storage"), "{e}");
+    add(Value::Null).unwrap();
+    assert_eq!(shown.1, ["row 2 v=x"]);
 }
 
 #[test]
