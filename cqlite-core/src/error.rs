@@ -130,6 +130,13 @@ impl Error {
         self
     }
 
+    /// Names another byte offset: that in the file, where what was named is that in a part of it.
+    #[cold]
+    pub(crate) fn moved_to(mut self, offset: u64) -> Self {
+        self.0.location.offset = Some(offset);
+        self
+    }
+
     /// Names the raw partition key, unless one is named already.
     #[cold]
     pub fn in_partition(mut self, key: &[u8]) -> Self {

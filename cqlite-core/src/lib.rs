@@ -9,6 +9,7 @@
 //! ```
 
 pub mod bytes;
+pub mod commitlog;
 pub mod compaction;
 pub mod cql;
 pub mod error;

@@ -1,5 +1,6 @@
-//! Writes seeds for every target out of the golden SSTables: `seed <golden> <corpus>`. See `seed.sh`.
+//! Writes seeds for every target out of the golden SSTables and commit logs: `seed <golden> <logs> <corpus>`. See `seed.sh`.
 
+use cqlite_core::commitlog::{LogReader, ReplayPolicy, segments};
 use cqlite_core::model::PartitionSource;
 use cqlite_core::sstable::{Component, Descriptor, OpenOptions, SSTable};
 use cqlite_core::types::CqlType;
@@ -35,14 +36,37 @@ fn sized(bytes: &[u8]) -> Vec<u8> {
 
 fn main() {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(golden), Some(directory)) = (args.next(), args.next()) else {
-        panic!("usage: seed <golden> <corpus>");
+    let (Some(golden), Some(logs), Some(directory)) = (args.next(), args.next(), args.next()) else {
+        panic!("usage: seed <golden> <logs> <corpus>");
     };
     let mut corpus = Corpus {
         directory,
         count: 0,
     };
     walk(&golden, &mut corpus);
+    for log in std::fs::read_dir(logs).unwrap() {
+        let log = log.unwrap().path();
+        if log.is_dir() {
+            commit_log(&log, &mut corpus);
+        }
+    }
+}
+
+/// Segments that are short, and the mutations of all.
+fn commit_log(directory: &Path, corpus: &mut Corpus) {
+    let segments = segments(directory).unwrap();
+    for segment in &segments {
+        corpus.add("commitlog", &[&[0x21], &std::fs::read(segment).unwrap()]);
+    }
+    let mut log = LogReader::open(segments, ReplayPolicy::Stop).unwrap();
+    while log.advance().unwrap() {
+        let (segment, record) = log.record().unwrap();
+        let version = (segment.descriptor().version.number() - 6) as u8;
+        // The ids of the golden tables begin with this.
+        if record.mutation.get(1) == Some(&0x10) {
+            corpus.add("commitlog", &[&[version << 1], record.mutation]);
+        }
+    }
 }
 
 fn walk(directory: &Path, corpus: &mut Corpus) {

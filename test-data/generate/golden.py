@@ -43,13 +43,13 @@ jdk.management/com.sun.management.internal""".split()
 class Jvm:
     """A Java process that answers one JSON line with one JSON line."""
 
-    def __init__(self, version, main, clock, frozen=False, partitioner="Murmur3Partitioner", ulids=False, home=None):
+    def __init__(self, version, main, clock, frozen=False, partitioner="Murmur3Partitioner", ulids=False, home=None, settings=""):
         fmt, compat = VERSIONS[version]
         self.home = home or os.path.join(WORK, "home")
         shutil.rmtree(self.home, ignore_errors=True)
         for d in ("conf", "logs"):
             os.makedirs(os.path.join(self.home, d))
-        self._configure(fmt, compat, partitioner, ulids)
+        self._configure(fmt, compat, partitioner, ulids, settings)
         command = ["java"]
         command += [f"--add-exports={p}=ALL-UNNAMED" for p in EXPORTS]
         command += [f"--add-opens={p}=ALL-UNNAMED" for p in OPENS]
@@ -69,7 +69,7 @@ class Jvm:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                         env=dict(os.environ, TZ="UTC"), text=True, encoding="utf-8")
 
-    def _configure(self, fmt, compat, partitioner, ulids):
+    def _configure(self, fmt, compat, partitioner, ulids, settings):
         h = self.home
         with open(f"{h}/conf/cassandra.yaml", "w") as f:
             f.write(f"""cluster_name: Golden
@@ -106,7 +106,7 @@ read_request_timeout: 120s
 range_request_timeout: 120s
 write_request_timeout: 120s
 counter_write_request_timeout: 120s
-""")
+{settings}""")
         with open(f"{h}/conf/logback.xml", "w") as f:
             f.write(f"""<configuration><appender name="F" class="ch.qos.logback.core.FileAppender"><file>{h}/logs/system.log</file>
 <encoder><pattern>%-5level %d %F:%L %msg%n</pattern></encoder></appender><root level="INFO"><appender-ref ref="F"/></root></configuration>

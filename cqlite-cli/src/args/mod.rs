@@ -2,8 +2,10 @@
 //!
 //! Called through a link named as one of Cassandra's tools, the binary takes that tool's options.
 
+mod log;
 mod writing;
 
+pub use log::*;
 pub use writing::*;
 
 use crate::cmd::metadata::Unit;
@@ -81,6 +83,9 @@ pub enum Verb {
     /// Make SSTables of CSV, lines of JSON or CQL statements
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(ImportArgs),
+    /// Show the mutations of commit log segments
+    #[command(after_help = COMMITLOG_EXAMPLES)]
+    Commitlog(CommitlogArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),

@@ -1,5 +1,6 @@
 //! The verbs, a file each, and what they share.
 
+mod commitlog;
 mod compact;
 mod dump;
 mod expired_blockers;
@@ -48,6 +49,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::RepairedSet(args) => repaired_set::run(&args),
         Verb::Relevel(args) => levels::relevel(&args),
         Verb::ExpiredBlockers(args) => expired_blockers::run(&args),
+        Verb::Commitlog(args) => commitlog::run(&args),
     };
     match done {
         Ok(()) => 0,

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod bad_output;
+mod commitlog;
 mod golden_dump;
 mod golden_metadata;
 mod import;

@@ -171,7 +171,8 @@ impl std::fmt::Debug for Mapped {
     }
 }
 
-/// A file of our own whose bytes are changed in place through a map, before anybody else reads it.
+/// A file of our own whose bytes are changed in place through a map: one that nobody else reads yet, or a segment of the
+/// commit log, which others read with system calls.
 pub struct MappedMut {
     path: PathBuf,
     file: File,
@@ -227,7 +228,8 @@ impl std::fmt::Debug for MappedMut {
 
 #[allow(unsafe_code)]
 fn map_mut(file: &File) -> std::io::Result<memmap2::MmapMut> {
-    // SAFETY: the file is new and not yet announced as part of an SSTable, so nobody else changes or truncates it.
+    // SAFETY: the file is new, and not yet announced as part of an SSTable or a segment of the commit log, which one
+    // process alone writes: nobody else changes or truncates it.
     unsafe { memmap2::MmapMut::map_mut(file) }
 }
 

@@ -73,6 +73,19 @@ impl BoundKind {
         matches!(self, BoundKind::InclEnd | BoundKind::ExclEnd) || self.is_boundary()
     }
 
+    /// The end of a range that it is, and the start of one: both of a boundary.
+    #[inline]
+    pub fn parts(self) -> (Option<BoundKind>, Option<BoundKind>) {
+        use BoundKind::*;
+        match self {
+            ExclEndInclStart => (Some(ExclEnd), Some(InclStart)),
+            InclEndExclStart => (Some(InclEnd), Some(ExclStart)),
+            InclStart | ExclStart => (None, Some(self)),
+            InclEnd | ExclEnd => (Some(self), None),
+            Static | Clustering => (None, None),
+        }
+    }
+
     /// Whether one range ends here and another starts.
     #[inline]
     pub fn is_boundary(self) -> bool {

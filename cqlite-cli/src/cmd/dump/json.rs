@@ -10,6 +10,7 @@ use crate::output::instant::Instants;
 use crate::output::{Out, value};
 use cqlite_core::Result;
 use cqlite_core::bytes::Cursor;
+use cqlite_core::commitlog::UpdateSource;
 use cqlite_core::model::{
     BoundKind, Cell, ClusteringRef, DeletionTime, LivenessInfo, MarkerRef, PartitionSource, RowRef,
     StreamHeader, Unfiltered,
@@ -20,6 +21,24 @@ use std::marker::PhantomData;
 
 /// What a composite of a static row starts with.
 const STATIC_MARKER: [u8; 2] = [0xff, 0xff];
+
+/// A stream that knows its place.
+pub trait Positioned: PartitionSource {
+    /// Offset of what comes next.
+    fn position(&self) -> u64;
+}
+
+impl Positioned for Scan {
+    fn position(&self) -> u64 {
+        Scan::position(self)
+    }
+}
+
+impl Positioned for UpdateSource<'_> {
+    fn position(&self) -> u64 {
+        UpdateSource::position(self)
+    }
+}
 
 /// Appends partitions as JSON.
 pub struct JsonPrinter<'a, L> {
@@ -35,6 +54,11 @@ pub struct JsonPrinter<'a, L> {
 
 impl<'a, L: Layout> JsonPrinter<'a, L> {
     pub fn new(context: &Context<'a>) -> Self {
+        Self::within(context, b"{")
+    }
+
+    /// What the object of a partition starts with: a brace, and more keys if there are.
+    pub fn within(context: &Context<'a>, start: &[u8]) -> Self {
         let header = context.header;
         let table_kind: &[u8] = match context.is_index {
             true => b"INDEX",
@@ -42,7 +66,7 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         };
         JsonPrinter {
             header,
-            start: [L::TABLE_KIND, table_kind, L::KEY].concat(),
+            start: [start, &L::TABLE_KIND[1..], table_kind, L::KEY].concat(),
             statics: header.statics.iter().map(Column::new::<L>).collect(),
             regulars: header.regulars.iter().map(Column::new::<L>).collect(),
             now: context.now,
@@ -51,8 +75,8 @@ impl<'a, L: Layout> JsonPrinter<'a, L> {
         }
     }
 
-    /// Appends the partition that the scan stands on, and reads it to its end.
-    pub fn partition(&mut self, scan: &mut Scan, out: &mut Out) -> Result<(), Failure> {
+    /// Appends the partition that the stream stands on, and reads it to its end.
+    pub fn partition<S: Positioned>(&mut self, scan: &mut S, out: &mut Out) -> Result<(), Failure> {
         let head = scan.partition();
         let text = &mut out.text;
         text.extend_from_slice(&self.start);

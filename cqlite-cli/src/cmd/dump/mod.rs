@@ -4,8 +4,8 @@
 
 mod columns;
 mod debug;
-mod json;
-mod layout;
+pub(super) mod json;
+pub(super) mod layout;
 
 use super::{now, open, sstables};
 use crate::args::DumpArgs;
@@ -85,13 +85,13 @@ fn sstable_text(
 }
 
 /// What partitions are printed by.
-struct Context<'a> {
-    header: &'a StreamHeader,
+pub(super) struct Context<'a> {
+    pub header: &'a StreamHeader,
     /// The table is the hidden one of a secondary index.
-    is_index: bool,
+    pub is_index: bool,
     /// Seconds since 1970: what expires before is expired.
-    now: i64,
-    raw_timestamps: bool,
+    pub now: i64,
+    pub raw_timestamps: bool,
 }
 
 /// Appends the keys of all partitions: from the index where it holds them, so that they can be listed even if the data

@@ -74,8 +74,13 @@ pub fn decode_partition_start<'a>(
     Ok((start, c.position()))
 }
 
+/// Decodes the static row that `c` stands before. Its spans count from the start of the cursor's bytes.
 #[inline(never)]
-fn decode_static_row(c: &mut Cursor<'_>, layout: &Layout, row: &mut RowBuf) -> Result<()> {
+pub(crate) fn decode_static_row(
+    c: &mut Cursor<'_>,
+    layout: &Layout,
+    row: &mut RowBuf,
+) -> Result<()> {
     row.clear();
     row.is_static = true;
     let flags = c.u8()?;
@@ -119,14 +124,26 @@ fn decode_any(
     marker: &mut MarkerBuf,
 ) -> Result<(Decoded, usize)> {
     let mut c = Cursor::new(bytes);
+    let decoded = decode_update(&mut c, layout, row, marker)?;
+    Ok((decoded, c.position()))
+}
+
+/// The same of what `c` stands before, also in an update of a mutation. Spans count from the start of the cursor's bytes.
+#[inline(always)]
+pub(crate) fn decode_update(
+    c: &mut Cursor<'_>,
+    layout: &Layout,
+    row: &mut RowBuf,
+    marker: &mut MarkerBuf,
+) -> Result<Decoded> {
     let flags = c.u8()?;
     if flags & END_OF_PARTITION != 0 {
-        return Ok((Decoded::End, 1));
+        return Ok(Decoded::End);
     }
     let extended = if flags & EXTENSION != 0 { c.u8()? } else { 0 };
     if flags & IS_MARKER != 0 {
-        decode_marker(&mut c, layout, marker)?;
-        return Ok((Decoded::Marker, c.position()));
+        decode_marker(c, layout, marker)?;
+        return Ok(Decoded::Marker);
     }
     if extended & EXTENDED_IS_STATIC != 0 {
         return Err(DecodeError::Invalid("a static row among the others"));
@@ -134,13 +151,13 @@ fn decode_any(
     row.is_static = false;
     row.clustering.clear();
     read_values(
-        &mut c,
+        c,
         layout.clustering_fixed.len(),
         &layout.clustering_fixed,
         &mut row.clustering,
     )?;
-    decode_row_body(&mut c, layout, &layout.regulars, flags, extended, row)?;
-    Ok((Decoded::Row, c.position()))
+    decode_row_body(c, layout, &layout.regulars, flags, extended, row)?;
+    Ok(Decoded::Row)
 }
 
 /// What stands at a position, without its content.
@@ -203,9 +220,14 @@ fn saturate(size: u64) -> u32 {
 fn decode_marker(c: &mut Cursor<'_>, layout: &Layout, marker: &mut MarkerBuf) -> Result<()> {
     marker.values.clear();
     marker.kind = read_bound(c, &layout.clustering_fixed, &mut marker.values)?;
-    let size = read_size(c)? as usize;
-    let body = c.position();
-    marker.previous_size = saturate(c.uvint()?);
+    let mut size = 0;
+    let mut body = c.position();
+    marker.previous_size = 0;
+    if layout.sized {
+        size = read_size(c)? as usize;
+        body = c.position();
+        marker.previous_size = saturate(c.uvint()?);
+    }
     let first = read_delta_deletion(c, layout)?;
     (marker.close, marker.open) = if marker.kind.is_boundary() {
         (first, read_delta_deletion(c, layout)?)
@@ -214,7 +236,7 @@ fn decode_marker(c: &mut Cursor<'_>, layout: &Layout, marker: &mut MarkerBuf) ->
     } else {
         (first, DeletionTime::LIVE)
     };
-    if c.position() - body != size {
+    if layout.sized && c.position() - body != size {
         return Err(DecodeError::Invalid("a marker's size is not its length"));
     }
     Ok(())
@@ -229,19 +251,23 @@ fn decode_row_body(
     extended: u8,
     row: &mut RowBuf,
 ) -> Result<()> {
-    let size = read_size(c)? as usize;
-    let end = c.position() + size;
-    let bytes = c.bytes().get(..end).ok_or(DecodeError::Eof)?;
-    // From here on the row must fit its size.
-    let mut body = Cursor::at(bytes, c.position());
-    match decode_content(&mut body, layout, columns, flags, extended, row) {
-        Ok(()) if body.is_empty() => {}
-        Ok(()) | Err(DecodeError::Eof) => {
-            return Err(DecodeError::Invalid("a row's size is not its length"));
+    if layout.sized {
+        let size = read_size(c)? as usize;
+        let end = c.position() + size;
+        let bytes = c.bytes().get(..end).ok_or(DecodeError::Eof)?;
+        // From here on the row must fit its size.
+        let mut body = Cursor::at(bytes, c.position());
+        match decode_content(&mut body, layout, columns, flags, extended, row) {
+            Ok(()) if body.is_empty() => {}
+            Ok(()) | Err(DecodeError::Eof) => {
+                return Err(DecodeError::Invalid("a row's size is not its length"));
+            }
+            Err(e) => return Err(e),
         }
-        Err(e) => return Err(e),
+        *c = Cursor::at(c.bytes(), end);
+    } else {
+        decode_content(c, layout, columns, flags, extended, row)?;
     }
-    *c = Cursor::at(c.bytes(), end);
     if columns.unsorted {
         row.cells.sort_by_key(|cell| cell.column);
         row.complex_deletions.sort_by_key(|d| d.column);
@@ -260,7 +286,10 @@ fn decode_content(
 ) -> Result<()> {
     row.complex_deletions.clear();
     row.cells.clear();
-    row.previous_size = saturate(c.uvint()?);
+    row.previous_size = match layout.sized {
+        true => saturate(c.uvint()?),
+        false => 0,
+    };
     row.liveness = LivenessInfo::EMPTY;
     if flags & HAS_TIMESTAMP != 0 {
         let timestamp = read_timestamp(c, layout)?;
@@ -524,7 +553,7 @@ fn decode_local_deletion_time(raw: i64, ttl: i32, layout: &Layout) -> i64 {
 
 /// A deletion inside a row or marker. A local time that cannot be is marked as invalid, as `DeletionTime.build` does.
 #[inline]
-fn read_delta_deletion(c: &mut Cursor<'_>, layout: &Layout) -> Result<DeletionTime> {
+pub(crate) fn read_delta_deletion(c: &mut Cursor<'_>, layout: &Layout) -> Result<DeletionTime> {
     let marked_for_delete_at = read_timestamp(c, layout)?;
     let local = read_raw_deletion_time(c, layout)?;
     Ok(DeletionTime {

@@ -508,7 +508,7 @@ fn stored_checksum(crc: &[u8], chunk: u64) -> u32 {
 }
 
 /// Decompresses exactly `out.len()` bytes.
-fn expand(
+pub(crate) fn expand(
     compressor: Compressor,
     payload: &[u8],
     out: &mut [u8],

@@ -3,7 +3,7 @@
 use super::asked::{Asked, KeyRange};
 use crate::model::StreamHeader;
 use crate::schema::Column;
-use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::component::statistics::{EncodingStats, SerializationHeader};
 use crate::sstable::version::Version;
 use crate::types::CqlType;
 use crate::{Error, Result};
@@ -79,6 +79,8 @@ pub struct Layout {
     pub(super) min_local_deletion_time: i64,
     pub(super) min_ttl: i64,
     pub(super) uint_deletion_time: bool,
+    /// Rows and markers tell their size and that of what precedes them: they do in Data.db, not in mutations.
+    pub(super) sized: bool,
     pub(super) clustering_fixed: Vec<Option<u32>>,
     pub(super) statics: ColumnsLayout,
     pub(super) regulars: ColumnsLayout,
@@ -122,16 +124,57 @@ impl Layout {
             .iter()
             .map(|t| Ok(fixed_length(&CqlType::parse_marshal(t)?.0)))
             .collect::<Result<Vec<_>>>()?;
+        let types = |columns: &[(Vec<u8>, String)]| -> Result<Vec<CqlType>> {
+            let ty = |(_, ty): &(Vec<u8>, String)| Ok(CqlType::parse_marshal(ty)?.0);
+            columns.iter().map(ty).collect()
+        };
         Ok(Layout {
             min_timestamp: header.min_timestamp,
             min_local_deletion_time: header.min_local_deletion_time,
             min_ttl: header.min_ttl,
             uint_deletion_time: version.has_uint_deletion_time(),
+            sized: true,
             clustering_fixed,
-            statics: columns(&header.statics, statics, &stream.statics)?,
-            regulars: columns(&header.regulars, regulars, &stream.regulars)?,
+            statics: columns(types(&header.statics)?, statics, &stream.statics)?,
+            regulars: columns(types(&header.regulars)?, regulars, &stream.regulars)?,
             stream,
         })
+    }
+
+    /// The layout of an update in a mutation, whose columns have these types and targets. Its bases are those of nothing,
+    /// until [`set_bases`](Self::set_bases) says others.
+    ///
+    /// # Errors
+    /// `Internal` when targets are missing.
+    pub(crate) fn of_update(
+        stream: Arc<StreamHeader>,
+        uint_deletion_time: bool,
+        statics: (Vec<CqlType>, &[ColumnTarget]),
+        regulars: (Vec<CqlType>, &[ColumnTarget]),
+    ) -> Result<Self> {
+        let types = stream.clustering.iter().map(|column| &column.ty);
+        let none = EncodingStats::NONE;
+        let mut layout = Layout {
+            min_timestamp: none.min_timestamp,
+            min_local_deletion_time: none.min_local_deletion_time,
+            min_ttl: none.min_ttl.into(),
+            uint_deletion_time,
+            sized: false,
+            clustering_fixed: types.map(fixed_length).collect(),
+            statics: columns(statics.0, statics.1, &stream.statics)?,
+            regulars: columns(regulars.0, regulars.1, &stream.regulars)?,
+            stream,
+        };
+        // The short way through rows knows only those with a size.
+        layout.regulars.simple = false;
+        Ok(layout)
+    }
+
+    /// Sets what timestamps (microseconds), local deletion times (seconds) and TTLs (seconds) are relative to.
+    pub(crate) fn set_bases(&mut self, timestamp: i64, local_deletion_time: i64, ttl: i32) {
+        self.min_timestamp = timestamp;
+        self.min_local_deletion_time = local_deletion_time;
+        self.min_ttl = ttl.into();
     }
 
     /// The layout for a query that asks for these parts of the stream's regular columns. Of the rest cells are kept, for a
@@ -190,35 +233,34 @@ impl Layout {
 }
 
 fn columns(
-    header: &[(Vec<u8>, String)],
+    types: Vec<CqlType>,
     targets: &[ColumnTarget],
     stream: &[Column],
 ) -> Result<ColumnsLayout> {
-    if header.len() != targets.len() {
+    if types.len() != targets.len() {
         return Err(Error::new(
             crate::ErrorKind::Internal,
             "a column of the header has no target",
         ));
     }
-    let columns = header
-        .iter()
+    let columns: Vec<_> = types
+        .into_iter()
         .zip(targets)
-        .map(|((_, ty), target)| {
-            let (ty, _) = CqlType::parse_marshal(ty)?;
+        .map(|(ty, target)| {
             // Cassandra 3.0 left `FrozenType` out around user types: the schema knows better.
             let known = target.index.and_then(|i| stream.get(i as usize));
             let complex = known.map_or(&ty, |column| &column.ty).is_multi_cell();
             let fixed = if complex { None } else { fixed_length(&ty) };
-            Ok(ColumnLayout {
+            ColumnLayout {
                 target: target.index.unwrap_or(SKIP),
                 fixed: fixed.unwrap_or(VARIABLE),
                 complex,
                 dropped_at: target.dropped_at.unwrap_or(i64::MIN),
                 only_newer: false,
                 elements: None,
-            })
+            }
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect();
     let kept = || columns.iter().map(|c| c.target).filter(|&t| t != SKIP);
     let unsorted = !kept().zip(kept().skip(1)).all(|(a, b)| a < b);
     let plain = targets

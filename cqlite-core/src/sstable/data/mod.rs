@@ -22,6 +22,8 @@ pub use decode::{
     Decoded, PartitionStart, Peeked, decode_key, decode_partition_start, decode_unfiltered,
     peek_unfiltered,
 };
+pub(crate) use decode::{decode_static_row, decode_update, read_delta_deletion};
+pub(crate) use file::expand;
 pub use file::{Buffer, ChunkCache, DataFile, Scratch};
 pub use layout::{ColumnTarget, Layout};
 pub use window::{Fetch, Window};

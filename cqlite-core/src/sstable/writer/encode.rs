@@ -7,7 +7,7 @@
 use crate::bytes::{Sink, vint};
 use crate::limits::{PARTITION_KEY_BYTES_MAX, ROW_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::model::{Cell, DeletionTime, LivenessInfo, MarkerRef, NO_DELETION_TIME, RowBuf, RowRef};
-use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::component::statistics::{EncodingStats, SerializationHeader};
 use crate::sstable::data::clustering::{write_bound, write_values};
 use crate::sstable::data::deletion::{LEGACY_DELETION_TIME_MAX, write_deletion_time};
 use crate::sstable::data::flags::*;
@@ -19,8 +19,8 @@ use crate::{Error, Result};
 const LARGE_SUBSET: usize = 64;
 
 /// How rows are encoded: bases of the deltas, lengths of fixed values, and the columns.
-#[derive(Debug)]
-pub(super) struct Encoder {
+#[derive(Debug, Clone)]
+pub(crate) struct Encoder {
     min_timestamp: i64,
     min_local_deletion_time: i64,
     min_ttl: i64,
@@ -28,13 +28,15 @@ pub(super) struct Encoder {
     clustering_fixed: Vec<Option<u32>>,
     statics: Vec<ColumnCode>,
     regulars: Vec<ColumnCode>,
+    /// Rows and markers tell their size and that of what precedes them, as they do in Data.db.
+    sized: bool,
     /// Columns that a row has, where there are too many for a bitmap.
     present: Vec<u32>,
     /// Bytes that the size of the last row took: most likely the next one's takes as many.
     size_len: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ColumnCode {
     /// Length of its values if they are stored without.
     fixed: Option<u32>,
@@ -75,9 +77,28 @@ impl Encoder {
             clustering_fixed,
             statics: columns(&header.statics)?,
             regulars: columns(&header.regulars)?,
+            sized: true,
             present: Vec::new(),
             size_len: 1,
         })
+    }
+
+    /// The same for updates in mutations, where rows and markers do not tell their sizes.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn of_updates(header: &SerializationHeader, version: Version) -> Result<Self> {
+        Ok(Encoder {
+            sized: false,
+            ..Self::new(header, version)?
+        })
+    }
+
+    /// Sets what timestamps, local deletion times and TTLs are relative to.
+    pub fn set_bases(&mut self, bases: EncodingStats) {
+        self.min_timestamp = bases.min_timestamp;
+        self.min_local_deletion_time = bases.min_local_deletion_time;
+        self.min_ttl = bases.min_ttl.into();
     }
 
     /// Whether partitions have a static row.
@@ -136,10 +157,32 @@ impl Encoder {
     ///
     /// # Errors
     /// `InvalidInput` for values that the format cannot hold. What was appended until then is no row.
+    #[inline]
     pub fn row(&mut self, out: &mut Vec<u8>, row: RowRef<'_>, previous_size: u64) -> Result<()> {
+        let (subset, missing) = self.subset(&row)?;
+        self.row_with(out, row, previous_size, subset, missing)
+    }
+
+    /// Appends a row of an update that lists just the columns that the row has.
+    ///
+    /// # Errors
+    /// As of [`row`](Self::row).
+    pub fn lone_row(&mut self, out: &mut Vec<u8>, row: RowRef<'_>) -> Result<()> {
+        self.row_with(out, row, 0, 0, 0)
+    }
+
+    /// Appends a row that lacks `missing` of the columns listed, the others being `subset` or those in `present`.
+    #[inline(always)]
+    fn row_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        row: RowRef<'_>,
+        previous_size: u64,
+        subset: u64,
+        missing: usize,
+    ) -> Result<()> {
         let is_static = row.is_static();
         let (liveness, deletion) = (row.liveness(), row.deletion());
-        let (subset, missing) = self.subset(&row)?;
         let mut flags = 0;
         let mut extended = if is_static { EXTENDED_IS_STATIC } else { 0 };
         if !liveness.is_empty() {
@@ -215,14 +258,19 @@ impl Encoder {
     #[inline(always)]
     fn start_body(&self, out: &mut Vec<u8>, previous_size: u64) -> usize {
         let at = out.len();
-        out.extend_from_slice(&[0; 9][..self.size_len]);
-        out.put_uvint(previous_size);
+        if self.sized {
+            out.extend_from_slice(&[0; 9][..self.size_len]);
+            out.put_uvint(previous_size);
+        }
         at
     }
 
     /// Fills in the size of what was appended since [`start_body`](Self::start_body).
     #[inline(always)]
     fn end_body(&mut self, out: &mut Vec<u8>, at: usize) -> Result<()> {
+        if !self.sized {
+            return Ok(());
+        }
         let size = out.len() - at - self.size_len;
         let (bytes, len) = vint::encode_unsigned(size as u64);
         if len != self.size_len {
@@ -459,8 +507,9 @@ impl Encoder {
         out.put_uvint32(time.wrapping_sub(self.min_local_deletion_time) as i32);
     }
 
+    /// Appends a deletion inside a partition, or that of an update's partition.
     #[inline(always)]
-    fn deletion(&self, out: &mut Vec<u8>, deletion: DeletionTime) {
+    pub fn deletion(&self, out: &mut Vec<u8>, deletion: DeletionTime) {
         self.timestamp(out, deletion.marked_for_delete_at);
         self.local_deletion_time(out, deletion.local_deletion_time);
     }

@@ -15,7 +15,7 @@ mod big;
 mod bti;
 mod chunks;
 mod columns;
-mod encode;
+pub(crate) mod encode;
 mod index;
 pub mod inputs;
 mod options;

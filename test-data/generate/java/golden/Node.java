@@ -30,6 +30,7 @@ import org.apache.cassandra.db.ColumnFamilyStore;
 import org.apache.cassandra.db.ConsistencyLevel;
 import org.apache.cassandra.db.Directories;
 import org.apache.cassandra.db.Keyspace;
+import org.apache.cassandra.db.commitlog.CommitLog;
 import org.apache.cassandra.db.compaction.CompactionManager;
 import org.apache.cassandra.db.compaction.OperationType;
 import org.apache.cassandra.db.lifecycle.LifecycleTransaction;
@@ -182,6 +183,9 @@ public final class Node
                 break;
             case "ulids":
                 DatabaseDescriptor.getRawConfig().uuid_sstable_identifiers_enabled = order.get("value").asBoolean();
+                break;
+            case "sync_log":
+                CommitLog.instance.sync(true);
                 break;
             case "incremental_backups":
                 DatabaseDescriptor.setIncrementalBackupsEnabled(order.get("value").asBoolean());

@@ -2,8 +2,8 @@
 
 use super::encode::fixed_lengths;
 use super::{
-    ClusteringRange, CommitLogPosition, DELETION_TIME_EPOCH, EstimatedHistogram, NAMES,
-    SerializationHeader, Statistics, Stats, TIMESTAMP_EPOCH, Validation,
+    ClusteringRange, CommitLogPosition, EncodingStats, EstimatedHistogram, NAMES,
+    SerializationHeader, Statistics, Stats, Validation,
 };
 use crate::bytes::Cursor;
 use crate::io::Mapped;
@@ -322,11 +322,11 @@ fn column_list(c: &mut Cursor<'_>) -> Result<Vec<(Vec<u8>, String)>> {
 }
 
 fn header(c: &mut Cursor<'_>) -> Result<SerializationHeader> {
+    let bases = EncodingStats::read(c)?;
     Ok(SerializationHeader {
-        min_timestamp: (c.uvint()? as i64).wrapping_add(TIMESTAMP_EPOCH),
-        // Cassandra adds in 32 bits: a minimum after 2038 comes out negative, and the deltas bring it back.
-        min_local_deletion_time: i64::from(c.uvint32()?.wrapping_add(DELETION_TIME_EPOCH)),
-        min_ttl: i64::from(c.uvint32()?),
+        min_timestamp: bases.min_timestamp,
+        min_local_deletion_time: bases.min_local_deletion_time,
+        min_ttl: bases.min_ttl.into(),
         key_type: text(c.vint_bytes()?)?,
         clustering_types: type_list(c)?,
         statics: column_list(c)?,

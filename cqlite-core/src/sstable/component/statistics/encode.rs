@@ -1,8 +1,8 @@
 //! Encodes Statistics.db.
 
 use super::{
-    ClusteringRange, CommitLogPosition, DELETION_TIME_EPOCH, EstimatedHistogram, NAMES,
-    SerializationHeader, Statistics, Stats, TIMESTAMP_EPOCH, Validation,
+    ClusteringRange, CommitLogPosition, EncodingStats, EstimatedHistogram, NAMES,
+    SerializationHeader, Statistics, Stats, Validation,
 };
 use crate::bytes::Sink;
 use crate::model::{Bound, ClusteringRef, NO_DELETION_TIME, Span};
@@ -277,12 +277,12 @@ fn type_list(out: &mut Vec<u8>, types: &[String]) {
 
 fn header(header: &SerializationHeader) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    out.put_uvint(header.min_timestamp.wrapping_sub(TIMESTAMP_EPOCH) as u64);
-    // In 32 bits: what does not fit wraps around, and back when it is read.
-    let seconds = header.min_local_deletion_time as i32;
-    out.put_uvint32(seconds.wrapping_sub(DELETION_TIME_EPOCH));
     let ttl = i32::try_from(header.min_ttl);
-    out.put_uvint32(ttl.map_err(|_| Error::invalid("a TTL that does not fit 32 bits"))?);
+    let bases = EncodingStats {
+        min_ttl: ttl.map_err(|_| Error::invalid("a TTL that does not fit 32 bits"))?,
+        ..header.encoding_stats()
+    };
+    bases.write(&mut out);
     out.put_vint_bytes(header.key_type.as_bytes());
     type_list(&mut out, &header.clustering_types);
     for columns in [&header.statics, &header.regulars] {

@@ -4,6 +4,7 @@
 
 use super::{DELETION_TIME_EPOCH, SerializationHeader, Stats, TIMESTAMP_EPOCH};
 use crate::Result;
+use crate::bytes::{Cursor, DecodeError, Sink};
 use crate::model::{DeletionTime, NO_DELETION_TIME, NO_TIMESTAMP, RowRef, StreamHeader};
 use crate::schema::{Column, compare_raw_column_names, raw_column_name};
 use crate::sstable::data::deletion::LEGACY_DELETION_TIME_MAX;
@@ -36,6 +37,25 @@ impl EncodingStats {
         min_local_deletion_time: DELETION_TIME_EPOCH as i64,
         min_ttl: 0,
     };
+
+    /// Appends them as the headers of SSTables and of mutations begin (`EncodingStats.Serializer`).
+    pub(crate) fn write(self, out: &mut impl Sink) {
+        out.put_uvint(self.min_timestamp.wrapping_sub(TIMESTAMP_EPOCH) as u64);
+        // In 32 bits: what does not fit wraps around, and back when it is read.
+        let seconds = self.min_local_deletion_time as i32;
+        out.put_uvint32(seconds.wrapping_sub(DELETION_TIME_EPOCH));
+        out.put_uvint32(self.min_ttl);
+    }
+
+    /// Reads what [`write`](Self::write) writes.
+    pub(crate) fn read(c: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        Ok(EncodingStats {
+            min_timestamp: (c.uvint()? as i64).wrapping_add(TIMESTAMP_EPOCH),
+            // Cassandra adds in 32 bits: a minimum after 2038 comes out negative, and the deltas bring it back.
+            min_local_deletion_time: i64::from(c.uvint32()?.wrapping_add(DELETION_TIME_EPOCH)),
+            min_ttl: c.uvint32()?,
+        })
+    }
 
     /// Bases that suit both. One that is the epoch counts as that of nothing.
     pub fn merge(self, other: EncodingStats) -> EncodingStats {
