@@ -98,7 +98,7 @@ commands() {
   if [ -n "$peer" ]; then run cassandra dump 1 "$rows" $cassandra "$format" sstabledump "$kv"/*-Data.db; fi
   run cqlite verify 3 "$rows" $cqlite verify "$kv"/*-Data.db
   if [ -n "$peer" ]; then run cassandra verify 1 "$rows" $cassandra "$format" sstableverify "$kv"; fi
-  local old=$(dirname "$kv")/nb
+  local old=$(dirname "$kv")/nb/$(basename "$kv")
   if [ ! -e "$old" ]; then $cqlite rewrite "$kv" --version nb --out "$old" > /dev/null; fi
   run cqlite rewrite 3 "$rows" bash -c "rm -rf '$old-new' && $cqlite rewrite '$old' --version $format --out '$old-new'"
   rm -rf "$old-new"

@@ -5,6 +5,7 @@
 //! it is mapped ends this process, as it does for every program that maps files.
 
 mod output;
+mod syncer;
 
 #[cfg(test)]
 pub(crate) use output::faults;

@@ -1,6 +1,7 @@
 //! Where bytes go: a new file that is written front to back through a buffer, and bytes that are kept until it is known
 //! where they belong.
 
+use super::syncer::Syncer;
 use crate::bytes::Sink;
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
@@ -17,6 +18,7 @@ pub struct Output {
     file: File,
     buffer: Vec<u8>,
     written: u64,
+    syncer: Syncer,
 }
 
 impl Output {
@@ -37,6 +39,7 @@ impl Output {
             file,
             buffer: Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4),
             written: 0,
+            syncer: Syncer::default(),
         })
     }
 
@@ -101,6 +104,7 @@ impl Output {
             .write_all(bytes)
             .map_err(|e| failed(&self.path, e))?;
         self.written += bytes.len() as u64;
+        self.syncer.written(&self.file, self.written);
         Ok(())
     }
 
@@ -125,7 +129,8 @@ impl Output {
     /// `Io`.
     pub fn finish(mut self) -> Result<u64> {
         self.flush()?;
-        self.file.sync_all().map_err(|e| failed(&self.path, e))?;
+        let synced = self.syncer.finish().and_then(|()| self.file.sync_all());
+        synced.map_err(|e| failed(&self.path, e))?;
         Ok(self.written)
     }
 }

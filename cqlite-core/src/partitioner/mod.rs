@@ -5,10 +5,12 @@
 
 mod comparable;
 mod murmur;
+mod owned;
 mod range;
 
 pub use comparable::ComparableBytes;
 pub use murmur::{murmur2_64, murmur3_128};
+pub use owned::OwnedKey;
 pub use range::{OwnedToken, TokenRange};
 
 use crate::types::CqlType;
@@ -130,7 +132,12 @@ impl Partitioner {
     /// The key with its token and hash.
     #[inline]
     pub fn decorate<'a>(&self, key: &'a [u8]) -> DecoratedKey<'a> {
-        let hash = murmur3_128(key);
+        self.decorate_hashed(key, murmur3_128(key))
+    }
+
+    /// The key with its token, given its [`murmur3_128`].
+    #[inline]
+    pub(crate) fn decorate_hashed<'a>(&self, key: &'a [u8], hash: (u64, u64)) -> DecoratedKey<'a> {
         let token = match self {
             Partitioner::Murmur3 => long_token(key, hash.0),
             _ => self.token(key),

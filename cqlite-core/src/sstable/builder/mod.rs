@@ -4,9 +4,11 @@
 //!
 //! ```text
 //! rows, deletions -> record (bytes) -> sort (memory, runs on disk) -> source (the one stream) -> SSTableWriter
+//!                `-> held, where they come in order -----------------------------------------'
 //! ```
 //! A builder that is dropped leaves nothing behind, and so does one that fails.
 
+mod held;
 mod output;
 pub(crate) mod record;
 mod run;
@@ -16,14 +18,17 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use self::held::Held;
 use self::output::Outputs;
 pub(crate) use self::sort::Sorter;
 use super::component::statistics::{EncodingStats, EncodingStatsCollector};
 use super::version::Version;
 use super::writer::{WriteOptions, Written};
+use crate::limits::PARTITION_KEY_BYTES_MAX;
 use crate::merge::MergeRules;
-use crate::model::{ClusteringComparator, DeletionTime, RowRef, Slice, StreamHeader};
-use crate::partitioner::{DecoratedKey, Token};
+use crate::model::{
+    ClusteringComparator, DeletionTime, PartitionSource, RowRef, Slice, StreamHeader, Unfiltered,
+};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +37,10 @@ use std::sync::Arc;
 pub const MEMORY_BYTES: usize = 64 << 20;
 
 /// Bytes of complete partitions that a [`SortedBuilder`] gathers before it writes them.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = if cfg!(test) { 1024 } else { 256 * 1024 };
+
+/// Bytes of one partition that a [`SortedBuilder`] holds without sorting them.
+const PARTITION_HELD_BYTES: usize = if cfg!(test) { 2048 } else { 1 << 20 };
 
 /// What the SSTables are made with.
 #[derive(Debug, Clone)]
@@ -85,53 +93,35 @@ pub trait ChangeSink {
     fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()>;
 }
 
-/// Takes rows in any order, in a fixed memory.
-pub struct UnsortedBuilder {
+/// What both builders are made of.
+struct Gathered {
+    rules: Arc<MergeRules>,
     sorter: Sorter,
-    comparator: ClusteringComparator,
     stats: EncodingStatsCollector,
     outputs: Outputs,
 }
 
-impl UnsortedBuilder {
-    /// SSTables of `header`'s columns in `directory`, which must exist; temporary files are made there too.
-    ///
-    /// # Errors
-    /// `InvalidInput` for options that make no sense, `NotFound` and `Io` for a directory that cannot be used.
-    pub fn create(
-        directory: &Path,
-        header: Arc<StreamHeader>,
-        options: BuilderOptions,
-    ) -> Result<Self> {
+impl Gathered {
+    fn new(directory: &Path, header: Arc<StreamHeader>, options: BuilderOptions) -> Result<Self> {
         let rules = MergeRules::new(header, options.write.partitioner.clone());
         let rules = Arc::new(rules);
-        Ok(UnsortedBuilder {
-            comparator: rules.comparator().clone(),
+        Ok(Gathered {
             stats: EncodingStatsCollector::default(),
             sorter: Sorter::new(rules.clone(), directory, options.memory),
             outputs: Outputs::new(directory, rules.header().clone(), options)?,
+            rules,
         })
     }
 
-    /// Writes everything. Without any row there is no SSTable.
-    ///
-    /// # Errors
-    /// `Io`, and `InvalidInput` for what the format cannot hold; no SSTable is left then.
-    pub fn finish(mut self) -> Result<Vec<Written>> {
-        if self.sorter.is_empty() {
-            return Ok(Vec::new());
-        }
-        let partitions = self.sorter.partitions()?;
-        self.outputs.expect(partitions);
-        let stats = self.stats.stats();
+    /// Writes all that was gathered; SSTables that are begun get these bases.
+    fn write(&mut self, stats: EncodingStats) -> Result<()> {
         let outputs = &mut self.outputs;
         self.sorter
-            .drain(|source| outputs.append_all(source, stats))?;
-        self.outputs.finish()
+            .drain(|source| outputs.append_all(source, stats))
     }
 }
 
-impl ChangeSink for UnsortedBuilder {
+impl ChangeSink for Gathered {
     fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {
         self.stats.deletion(deletion);
         self.sorter.add_partition(key, deletion)
@@ -144,7 +134,7 @@ impl ChangeSink for UnsortedBuilder {
     }
 
     fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()> {
-        if is_empty(&self.comparator, slice) {
+        if is_empty(self.rules.comparator(), slice) {
             return Ok(());
         }
         self.stats.deletion(deletion);
@@ -156,20 +146,59 @@ pub(crate) fn is_empty(comparator: &ClusteringComparator, slice: &Slice) -> bool
     comparator.compare_bounds(&slice.start, &slice.end).is_ge()
 }
 
-/// Takes partitions in the order of their tokens, the rows of each in any order. What is complete is written at once.
-pub struct SortedBuilder {
-    sorter: Sorter,
-    comparator: ClusteringComparator,
-    stats: EncodingStatsCollector,
-    outputs: Outputs,
-    rules: Arc<MergeRules>,
-    last: Option<LastKey>,
+/// Takes rows in any order, in a fixed memory.
+pub struct UnsortedBuilder(Gathered);
+
+impl UnsortedBuilder {
+    /// SSTables of `header`'s columns in `directory`, which must exist; temporary files are made there too.
+    ///
+    /// # Errors
+    /// `InvalidInput` for options that make no sense, `NotFound` and `Io` for a directory that cannot be used.
+    pub fn create(
+        directory: &Path,
+        header: Arc<StreamHeader>,
+        options: BuilderOptions,
+    ) -> Result<Self> {
+        Ok(UnsortedBuilder(Gathered::new(directory, header, options)?))
+    }
+
+    /// Writes everything. Without any row there is no SSTable.
+    ///
+    /// # Errors
+    /// `Io`, and `InvalidInput` for what the format cannot hold; no SSTable is left then.
+    pub fn finish(self) -> Result<Vec<Written>> {
+        let mut gathered = self.0;
+        if gathered.sorter.is_empty() {
+            return Ok(Vec::new());
+        }
+        gathered.outputs.expect(gathered.sorter.partitions()?);
+        gathered.write(gathered.stats.stats())?;
+        gathered.outputs.finish()
+    }
 }
 
-struct LastKey {
-    key: Vec<u8>,
-    /// Its token, unless that is the key itself.
-    token: Option<Token<'static>>,
+impl ChangeSink for UnsortedBuilder {
+    fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {
+        self.0.delete_partition(key, deletion)
+    }
+
+    #[inline]
+    fn add_row(&mut self, key: &[u8], row: RowRef<'_>) -> Result<()> {
+        self.0.add_row(key, row)
+    }
+
+    fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()> {
+        self.0.delete_range(key, slice, deletion)
+    }
+}
+
+/// Takes partitions in the order of their tokens, the rows of each in any order. What is complete is written at once.
+pub struct SortedBuilder {
+    gathered: Gathered,
+    /// The present partition, as long as its rows come in order and nothing else waits to be written.
+    held: Held,
+    is_holding: bool,
+    has_partition: bool,
 }
 
 impl SortedBuilder {
@@ -183,15 +212,12 @@ impl SortedBuilder {
         header: Arc<StreamHeader>,
         options: BuilderOptions,
     ) -> Result<Self> {
-        let rules = MergeRules::new(header, options.write.partitioner.clone());
-        let rules = Arc::new(rules);
+        let gathered = Gathered::new(directory, header, options)?;
         Ok(SortedBuilder {
-            comparator: rules.comparator().clone(),
-            stats: EncodingStatsCollector::default(),
-            sorter: Sorter::new(rules.clone(), directory, options.memory),
-            outputs: Outputs::new(directory, rules.header().clone(), options)?,
-            rules,
-            last: None,
+            held: Held::new(gathered.rules.clone()),
+            gathered,
+            is_holding: false,
+            has_partition: false,
         })
     }
 
@@ -200,87 +226,110 @@ impl SortedBuilder {
     /// # Errors
     /// As of [`UnsortedBuilder::finish`].
     pub fn finish(mut self) -> Result<Vec<Written>> {
-        self.drain()?;
-        self.outputs.finish()
+        self.release()?;
+        self.write()?;
+        self.gathered.outputs.finish()
     }
 
     /// Takes the key of a change up, and writes the partitions before it once they are many.
     #[inline]
     fn enter(&mut self, key: &[u8]) -> Result<()> {
-        match &self.last {
-            Some(last) if last.key == key => return Ok(()),
-            _ => {}
+        let last = self.held.key();
+        if self.has_partition && last.key == key {
+            return Ok(());
         }
-        let DecoratedKey { token, .. } = self.rules.partitioner().decorate(key);
-        let owned = match token {
-            Token::Long(token) => Some(Token::Long(token)),
-            Token::Big(token) => Some(Token::Big(token)),
-            Token::Bytes(_) => None,
-        };
-        match &mut self.last {
-            Some(last) => {
-                let last_token = last.token.unwrap_or(Token::Bytes(&last.key));
-                let order = self.rules.partitioner().compare_tokens(last_token, token);
-                if order.then_with(|| last.key.as_slice().cmp(key)).is_ge() {
-                    return Err(Error::invalid(
-                        "a partition comes behind one that it must sort before",
-                    )
+        let rules = &self.gathered.rules;
+        let key = rules.partitioner().decorate(key);
+        if self.has_partition && rules.partitioner().compare_decorated(&last, &key).is_ge() {
+            return Err(
+                Error::invalid("a partition comes behind one that it must sort before")
                     .advise("partitions come in the order of their tokens; else sort them")
-                    .in_partition(key));
-                }
-                last.key.clear();
-                last.key.extend_from_slice(key);
-                last.token = owned;
-            }
-            None => {
-                self.last = Some(LastKey {
-                    key: key.to_vec(),
-                    token: owned,
-                });
+                    .in_partition(key.key),
+            );
+        }
+        self.release()?;
+        let sorter = &self.gathered.sorter;
+        if sorter.has_spilled() || sorter.buffered() >= BATCH_BYTES {
+            self.write()?;
+        }
+        self.held.begin(&key);
+        self.has_partition = true;
+        // The first SSTable begins when there are rows enough to take its bases from.
+        self.is_holding = self.gathered.sorter.is_empty()
+            && self.gathered.outputs.has_started()
+            && key.key.len() <= PARTITION_KEY_BYTES_MAX;
+        Ok(())
+    }
+
+    /// Writes the partition that is held.
+    #[inline]
+    fn release(&mut self) -> Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let hash = self.held.key().hash;
+        let stats = self.bases();
+        self.gathered
+            .outputs
+            .append(&mut self.held, Some(hash), stats)?;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Has the present partition sorted after all.
+    #[cold]
+    fn stop_holding(&mut self) -> Result<()> {
+        self.is_holding = false;
+        let head = self.held.partition();
+        if let Some(row) = head.static_row {
+            self.gathered.sorter.add_row(head.key, row)?;
+        }
+        while self.held.next_unfiltered()? {
+            if let Unfiltered::Row(row) = self.held.unfiltered() {
+                self.gathered.sorter.add_row(self.held.key().key, row)?;
             }
         }
-        match self.sorter.has_spilled() || self.sorter.buffered() >= BATCH_BYTES {
-            true => self.drain(),
-            false => Ok(()),
+        self.held.clear();
+        Ok(())
+    }
+
+    /// What comes later may have any expiration: only of timestamps the first ones are a good base.
+    fn bases(&self) -> EncodingStats {
+        EncodingStats {
+            min_timestamp: self.gathered.stats.stats().min_timestamp,
+            ..EncodingStats::NONE
         }
     }
 
     #[cold]
-    fn drain(&mut self) -> Result<()> {
-        // What comes later may have any expiration: only of timestamps the first ones are a good base.
-        let stats = EncodingStats {
-            min_timestamp: self.stats.stats().min_timestamp,
-            ..EncodingStats::NONE
-        };
-        let outputs = &mut self.outputs;
-        self.sorter
-            .drain(|source| outputs.append_all(source, stats))
+    fn write(&mut self) -> Result<()> {
+        self.gathered.write(self.bases())
     }
 }
 
 impl ChangeSink for SortedBuilder {
     fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {
         self.enter(key)?;
-        self.stats.deletion(deletion);
-        self.sorter.add_partition(key, deletion)
+        self.stop_holding()?;
+        self.gathered.delete_partition(key, deletion)
     }
 
     #[inline]
     fn add_row(&mut self, key: &[u8], row: RowRef<'_>) -> Result<()> {
         self.enter(key)?;
-        if !self.outputs.has_started() {
-            self.stats.row(row);
+        if self.is_holding {
+            if self.held.take(row) {
+                return Ok(());
+            }
+            self.stop_holding()?;
         }
-        self.sorter.add_row(key, row)
+        self.gathered.add_row(key, row)
     }
 
     fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()> {
         self.enter(key)?;
-        if is_empty(&self.comparator, slice) {
-            return Ok(());
-        }
-        self.stats.deletion(deletion);
-        self.sorter.add_range(key, slice, deletion)
+        self.stop_holding()?;
+        self.gathered.delete_range(key, slice, deletion)
     }
 }
 

@@ -62,23 +62,35 @@ impl Outputs {
         stats: EncodingStats,
     ) -> Result<()> {
         while source.next_partition()? {
-            (self.watch)()?;
-            let writer = match &mut self.writer {
-                Some(writer) => writer,
-                none => none.insert(SSTableWriter::create_in(
-                    &mut self.transaction,
-                    Descriptor::next(&self.place.directory, self.place.version)?,
-                    &SerializationHeader::of_stream(&self.header, stats),
-                    &self.header,
-                    self.options.clone(),
-                )?),
-            };
-            writer.append(source)?;
-            if writer.on_disk() >= self.max_size
-                && let Some(writer) = self.writer.take()
-            {
-                self.written.extend(writer.finish()?);
-            }
+            self.append(source, None, stats)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the partition that `source` stands on, whose key has this hash if it is known; an SSTable that is begun gets
+    /// these bases.
+    pub fn append<S: PartitionSource + ?Sized>(
+        &mut self,
+        source: &mut S,
+        hash: Option<(u64, u64)>,
+        stats: EncodingStats,
+    ) -> Result<()> {
+        (self.watch)()?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(SSTableWriter::create_in(
+                &mut self.transaction,
+                Descriptor::next(&self.place.directory, self.place.version)?,
+                &SerializationHeader::of_stream(&self.header, stats),
+                &self.header,
+                self.options.clone(),
+            )?),
+        };
+        writer.append_hashed(source, hash)?;
+        if writer.on_disk() >= self.max_size
+            && let Some(writer) = self.writer.take()
+        {
+            self.written.extend(writer.finish()?);
         }
         Ok(())
     }

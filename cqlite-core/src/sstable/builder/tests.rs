@@ -6,7 +6,7 @@ use crate::model::{
     Bound, BoundKind, CellSpan, ComplexDeletion, LivenessInfo, NO_DELETION_TIME, PartitionSource,
     RowBuf, RowDeletion, Span, Unfiltered,
 };
-use crate::partitioner::Partitioner;
+use crate::partitioner::{Partitioner, Token};
 use crate::schema::{ClusteringColumn, Column};
 use crate::sstable::version::Format;
 use crate::sstable::{Component, OpenOptions, SSTable};
@@ -393,6 +393,81 @@ fn files(directory: &Path) -> Vec<String> {
     names
 }
 
+fn token(change: &Change) -> i64 {
+    match change {
+        Change::Partition(k, _) | Change::Row(k, ..) | Change::Range(k, ..) => {
+            match Partitioner::Murmur3.token(&key(*k)) {
+                Token::Long(token) => token,
+                _ => unreachable!(),
+            }
+        }
+    }
+}
+
+fn scanned(written: &[Written]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for written in written {
+        let path = written.descriptor.path(&Component::Data);
+        let sstable = SSTable::open(&path, &OpenOptions::default()).unwrap();
+        lines.extend(text(&mut sstable.scan().unwrap()));
+    }
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Most rows in order, so that partitions are held, some let go of again, and some sorted.
+    #[test]
+    fn what_comes_in_order_is_written_as_what_is_sorted(
+        mut changes in proptest::collection::vec((any::<u8>(), change()), 100..400),
+        disorder in 0usize..3,
+    ) {
+        let comparator = ClusteringComparator::new(&header().clustering);
+        for (k, change) in &mut changes {
+            match change {
+                Change::Partition(key, _) | Change::Row(key, ..) | Change::Range(key, ..) => *key = *k,
+            }
+        }
+        let mut changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
+        if disorder == 0 {
+            changes.retain(|c| matches!(c, Change::Row(_, _, row) if row.deletion.time.is_live() && row.complex_deletions.is_empty()));
+        }
+        if disorder < 2 {
+            let rank = |change: &Change| match change {
+                Change::Partition(..) => 0,
+                Change::Row(_, _, row) => 2 - u8::from(row.is_static),
+                Change::Range(..) => 3,
+            };
+            changes.sort_by(|a, b| match (a, b) {
+                (Change::Row(_, a_bytes, a), Change::Row(_, b_bytes, b))
+                    if !a.is_static && !b.is_static =>
+                {
+                    comparator.compare(
+                        RowRef::new(a_bytes, a).clustering(),
+                        BoundKind::Clustering,
+                        RowRef::new(b_bytes, b).clustering(),
+                        BoundKind::Clustering,
+                    )
+                }
+                _ => rank(a).cmp(&rank(b)),
+            });
+        }
+        changes.sort_by_key(token);
+        let directory = tempfile::tempdir().unwrap();
+        let create = || (directory.path(), header(), options("oa", 1 << 20));
+        let (at, columns, options) = create();
+        let mut unsorted = UnsortedBuilder::create(at, columns, options).unwrap();
+        let (at, columns, options) = create();
+        let mut sorted = SortedBuilder::create(at, columns, options).unwrap();
+        for change in &changes {
+            apply(change, &mut unsorted);
+            apply(change, &mut sorted);
+        }
+        prop_assert_eq!(scanned(&sorted.finish().unwrap()), scanned(&unsorted.finish().unwrap()));
+    }
+}
+
 #[test]
 fn both_builders_write_the_same_rows() {
     let changes = many(3000);
@@ -414,14 +489,6 @@ fn both_builders_write_the_same_rows() {
         let written = [large.finish().unwrap(), small.finish().unwrap()];
 
         let mut in_order = changes.clone();
-        let token = |change: &Change| match change {
-            Change::Partition(k, _) | Change::Row(k, ..) | Change::Range(k, ..) => {
-                match Partitioner::Murmur3.token(&key(*k)) {
-                    Token::Long(token) => token,
-                    _ => unreachable!(),
-                }
-            }
-        };
         in_order.sort_by_key(token);
         let options = options(version, 100_000);
         let mut sorted = SortedBuilder::create(directory.path(), header(), options).unwrap();

@@ -12,7 +12,7 @@ use super::rows::RowChecks;
 use super::totals::{Covered, Totals};
 use crate::bytes::DecodeError;
 use crate::model::{BoundKind, DeletionTime, MarkerBuf, MarkerRef, RowBuf, RowRef, Span};
-use crate::partitioner::{DecoratedKey, Partitioner, Token};
+use crate::partitioner::{DecoratedKey, OwnedKey, Partitioner};
 use crate::schema::ClusteringColumn;
 use crate::sstable::data::{
     Decoded, Layout, decode_partition_start, decode_unfiltered, peek_unfiltered,
@@ -62,8 +62,7 @@ pub(super) struct DataWalk<'a> {
     marker: MarkerBuf,
     spans: Vec<Span>,
     previous: Prefix,
-    previous_key: Vec<u8>,
-    previous_token: Option<Token<'static>>,
+    last_key: OwnedKey,
 }
 
 /// What a pass read.
@@ -100,8 +99,7 @@ impl<'a> DataWalk<'a> {
             marker: MarkerBuf::default(),
             spans: Vec::new(),
             previous: Prefix::default(),
-            previous_key: Vec::new(),
-            previous_token: None,
+            last_key: OwnedKey::default(),
         }
     }
 
@@ -160,7 +158,7 @@ impl<'a> DataWalk<'a> {
     fn outcome(self, is_complete: bool, unread: u64) -> Outcome {
         Outcome {
             totals: self.totals,
-            last_key: self.previous_key,
+            last_key: self.last_key.bytes().to_vec(),
             is_complete,
             unread,
         }
@@ -369,25 +367,14 @@ impl<'a> DataWalk<'a> {
         if self.totals.first_key.is_none() {
             self.totals.first_key = Some(key.key.to_vec());
         } else {
-            let order = match self.previous_token {
-                Some(previous) => partitioner
-                    .compare_tokens(previous, key.token)
-                    .then_with(|| self.previous_key.as_slice().cmp(key.key)),
-                None => partitioner.compare_keys(&self.previous_key, key.key),
-            };
+            let order = partitioner.compare_decorated(&self.last_key.get(), key);
             if order.is_ge() {
                 let what =
                     "a partition that does not follow the one before it in the order of tokens";
                 tell(DecodeError::Invalid(what), position, key.key, findings);
             }
         }
-        self.previous_key.clear();
-        self.previous_key.extend_from_slice(key.key);
-        self.previous_token = match key.token {
-            Token::Long(token) => Some(Token::Long(token)),
-            Token::Big(token) => Some(Token::Big(token)),
-            Token::Bytes(_) => None,
-        };
+        self.last_key.set(key);
         if let Err(e) = self.reading.checks.key(key.key) {
             tell(e, position, key.key, findings);
         }

@@ -44,7 +44,7 @@ use crate::model::{
     BoundKind, ClusteringComparator, ClusteringRef, DeletionTime, PartitionHead, PartitionSource,
     Span, StreamHeader, Unfiltered,
 };
-use crate::partitioner::{DecoratedKey, Partitioner, Token};
+use crate::partitioner::{DecoratedKey, OwnedKey, Partitioner};
 use crate::types::CqlType;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -92,13 +92,8 @@ pub struct Written {
 struct Keys {
     count: u64,
     first: Vec<u8>,
-    last: Vec<u8>,
-    /// Token of the last key, unless it is the key itself.
-    last_token: Option<Token<'static>>,
-    /// The present key, what of its token is not the key itself, and its hash.
-    present: Vec<u8>,
-    token: Option<Token<'static>>,
-    hash: (u64, u64),
+    last: OwnedKey,
+    present: OwnedKey,
 }
 
 /// Where in the present partition the writer is.
@@ -312,13 +307,22 @@ impl SSTableWriter {
     /// `InvalidInput` for a partition, row or marker that does not sort behind the one before it, and for what the format
     /// cannot hold; `Io`; those of the source. After one nothing more can be written.
     pub fn append<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<bool> {
+        self.append_hashed(source, None)
+    }
+
+    /// As [`append`](Self::append), given the [`murmur3_128`](crate::partitioner::murmur3_128) of the key, if it is known.
+    pub(crate) fn append_hashed<S: PartitionSource + ?Sized>(
+        &mut self,
+        source: &mut S,
+        hash: Option<(u64, u64)>,
+    ) -> Result<bool> {
         if self.failed {
             return Err(Error::invalid("the SSTable cannot go on after an error")
                 .in_file(&self.descriptor.path(&Component::Data)));
         }
         self.failed = true;
         let written = self
-            .append_partition(source)
+            .append_partition(source, hash)
             .map_err(|e| e.in_partition(source.partition().key))?;
         self.failed = false;
         Ok(written)
@@ -335,7 +339,11 @@ impl SSTableWriter {
         Ok(())
     }
 
-    fn append_partition<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<bool> {
+    fn append_partition<S: PartitionSource + ?Sized>(
+        &mut self,
+        source: &mut S,
+        hash: Option<(u64, u64)>,
+    ) -> Result<bool> {
         let mut more = source.next_unfiltered()?;
         while more && says_nothing(&source.unfiltered()) {
             more = source.next_unfiltered()?;
@@ -344,7 +352,7 @@ impl SSTableWriter {
         if !more && head.deletion.is_live() && head.static_row.is_none_or(|row| row.is_empty()) {
             return Ok(false);
         }
-        self.start_partition(&head)?;
+        self.start_partition(&head, hash)?;
         while more {
             self.unfiltered(&source.unfiltered())?;
             more = source.next_unfiltered()?;
@@ -353,7 +361,11 @@ impl SSTableWriter {
         Ok(true)
     }
 
-    fn start_partition(&mut self, head: &PartitionHead<'_>) -> Result<()> {
+    fn start_partition(
+        &mut self,
+        head: &PartitionHead<'_>,
+        hash: Option<(u64, u64)>,
+    ) -> Result<()> {
         let out = self.data.buffer();
         // Index tables have keys of no bytes, and of types that their headers do not tell.
         if !matches!(self.options.partitioner, Partitioner::Local(_)) {
@@ -362,7 +374,12 @@ impl SSTableWriter {
                 .map_err(|e| Error::invalid(format!("the partition key: {}", e.message())))?;
         }
         self.encoder.partition_start(out, head.key, head.deletion)?;
-        self.keys.start(head.key, &self.options.partitioner)?;
+        let partitioner = &self.options.partitioner;
+        let key = match hash {
+            Some(hash) => partitioner.decorate_hashed(head.key, hash),
+            None => partitioner.decorate(head.key),
+        };
+        self.keys.start(&key, partitioner)?;
         let partition = &mut self.partition;
         self.stats.partition(head.key, head.deletion);
         match head.static_row.filter(|row| !row.is_empty()) {
@@ -457,7 +474,7 @@ impl SSTableWriter {
         {
             self.end_block(start, end)?;
         }
-        let key = self.keys.present();
+        let key = self.keys.present.get();
         self.index.end(&PartitionEnd {
             key: &key,
             position: self.partition.start,
@@ -512,7 +529,8 @@ impl SSTableWriter {
             return Ok(None);
         }
         let sizes = self.data.finish()?;
-        self.index.finish(&self.keys.first, &self.keys.last)?;
+        self.index
+            .finish(&self.keys.first, self.keys.last.bytes())?;
         if let Some(filter) = self.filter {
             filter.finish(&self.descriptor.path(&Component::Filter))?;
         }
@@ -555,41 +573,19 @@ impl SSTableWriter {
 impl Keys {
     /// Takes the next key.
     #[inline]
-    fn start(&mut self, key: &[u8], partitioner: &Partitioner) -> Result<()> {
-        let decorated = partitioner.decorate(key);
-        if self.count > 0 {
-            let last = self.last_token.unwrap_or(Token::Bytes(&self.last));
-            let order = partitioner.compare_tokens(last, decorated.token);
-            if order.then_with(|| self.last.as_slice().cmp(key)).is_ge() {
-                return Err(unordered_keys(&self.last, key));
-            }
-        } else {
-            self.first.extend_from_slice(key);
+    fn start(&mut self, key: &DecoratedKey<'_>, partitioner: &Partitioner) -> Result<()> {
+        if self.count == 0 {
+            self.first.extend_from_slice(key.key);
+        } else if partitioner.compare_decorated(&self.last.get(), key).is_ge() {
+            return Err(unordered_keys(self.last.bytes(), key.key));
         }
-        self.present.clear();
-        self.present.extend_from_slice(key);
-        self.hash = decorated.hash;
-        self.token = match decorated.token {
-            Token::Long(token) => Some(Token::Long(token)),
-            Token::Big(token) => Some(Token::Big(token)),
-            Token::Bytes(_) => None,
-        };
+        self.present.set(key);
         Ok(())
-    }
-
-    /// The present key.
-    fn present(&self) -> DecoratedKey<'_> {
-        DecoratedKey {
-            key: &self.present,
-            token: self.token.unwrap_or(Token::Bytes(&self.present)),
-            hash: self.hash,
-        }
     }
 
     /// The present key becomes the last one.
     fn end(&mut self) {
         std::mem::swap(&mut self.last, &mut self.present);
-        self.last_token = self.token;
         self.count += 1;
     }
 }
