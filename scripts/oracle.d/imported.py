@@ -12,6 +12,7 @@ NOW = WRITE_NOW + 5
 TIMESTAMP = NOW * 1_000_000 + 17
 
 EMPTY_COLUMN = re.compile(r'\[\n *\]')
+EMPTY_ROW = re.compile(r' *\{\n *"type" : "row"\n *"position" : 0\n(?: *"clustering" : [^\n]*\n)? *"cells" : \[ \]\n *\}\n')
 COLUMN_DELETION = re.compile(r' *\{ "name" : "(?:[^"\\]|\\.)*", "deletion_info" : \{ "marked_deleted" .*\n')
 
 
@@ -88,9 +89,9 @@ class Imported(Judging):
         if "failure" in answers[1]:
             return
         # Of deletions of one time a flush keeps both, a merge, which the import is, one; nor does it keep a column that has
-        # neither cells nor a deletion.
+        # neither cells nor a deletion, and a row that has nothing else.
         texts = [COLUMN_DELETION.sub("", comparable(answer.get("failure") or answer["out"])).replace(",\n", "\n") for answer in answers]
-        texts = [EMPTY_COLUMN.sub("[ ]", text) for text in texts]
+        texts = [EMPTY_ROW.sub("", EMPTY_COLUMN.sub("[ ]", text)) for text in texts]
         self.counts["dumps"] += 1
         if texts[0] != texts[1]:
             self._fault(label, f"dump: {first_difference(*texts)}")

@@ -9,7 +9,7 @@ use crate::model::{
     CellSpan, ComplexDeletion, DeletionTime, LivenessInfo, NO_DELETION_TIME, RowBuf, RowDeletion,
     RowRef, Span,
 };
-use crate::schema::Column;
+use crate::schema::{Column, DroppedColumn};
 use crate::types::CqlType;
 use crate::{Error, Result};
 
@@ -225,6 +225,17 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// Leaves out what was written before a column of that name was dropped: nobody would read it.
+    pub fn forget(&mut self, columns: &[Column], dropped: &[DroppedColumn]) {
+        self.row.cells.retain(|cell| {
+            let column = columns.get(cell.column as usize);
+            let mut of_name = dropped
+                .iter()
+                .filter(|d| column.is_some_and(|c| c.name == d.column.name));
+            of_name.all(|d| cell.timestamp > d.dropped_at_micros)
+        });
     }
 
     /// The row of these columns, its cells in order; of several for one element one is left.

@@ -203,6 +203,10 @@ pub(super) fn add_rows(
     [static_row, row]: [&mut Draft; 2],
     sink: &mut impl ChangeSink,
 ) -> Result<()> {
+    if !table.dropped.is_empty() {
+        static_row.forget(&table.statics, &table.dropped);
+        row.forget(&table.regulars, &table.dropped);
+    }
     if !static_row.is_empty() {
         sink.add_row(key, static_row.finish(&table.statics))?;
     }

@@ -15,6 +15,9 @@ const SCHEMA: &str = "CREATE TYPE ks.u (a int, b text);
     CREATE TABLE ks.two (a int, b text, v int, PRIMARY KEY ((a, b)));
     CREATE TABLE ks.compact (k int PRIMARY KEY, v int) WITH COMPACT STORAGE;
     CREATE TABLE ks.dense (k int, c int, v int, PRIMARY KEY (k, c)) WITH COMPACT STORAGE;
+    CREATE TABLE ks.again (k int PRIMARY KEY, v int, w int);
+    ALTER TABLE ks.again DROP v USING TIMESTAMP 50;
+    ALTER TABLE ks.again ADD v int;
     CREATE TABLE ks.counts (k int PRIMARY KEY, n counter);";
 
 const WHEN: WriteTime = WriteTime {
@@ -439,6 +442,20 @@ fn the_value_of_a_dense_row_is_mandatory() {
     assert!(e.message().contains("mandatory in compact storage"), "{e}");
     add(Value::Null).unwrap();
     assert_eq!(shown.1, ["row 2 v=x"]);
+}
+
+#[test]
+fn what_precedes_a_drop_is_not_written() {
+    for (timestamp, expected) in [
+        (50, "row @50 w=[0, 0, 0, 2]"),
+        (51, "row @51 v=[0, 0, 0, 1] w=[0, 0, 0, 2]"),
+    ] {
+        let insert = "INSERT INTO again (k, v, w) VALUES (1, 1, 2) USING TIMESTAMP";
+        let changes = execute("again", &format!("{insert} {timestamp}"));
+        assert_eq!(changes.unwrap(), [expected]);
+    }
+    let alone = "UPDATE again USING TIMESTAMP 50 SET v = 1 WHERE k = 1";
+    assert_eq!(execute("again", alone).unwrap(), [""; 0]);
 }
 
 #[test]
