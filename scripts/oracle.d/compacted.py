@@ -15,6 +15,10 @@ SECONDS = [WRITE_NOW, WRITE_NOW + 2, WRITE_NOW + 60, WRITE_NOW + 102, WRITE_NOW 
 EXEMPT = ("Statistics.db", "CRC.db", "Digest.crc32")
 
 
+# A deletion of a column, which Cassandra loses if the names of all columns so deleted in the row begin beyond ASCII.
+LOST = re.compile(r' *\{ "name" : "(?:\\")?[^\x00-\x7f](?:[^"\\]|\\.)*", "deletion_info" : \{ "marked_deleted" .*\n')
+
+
 class Compacted(Judging):
     """Compacts tables as Cassandra does it, and as cqlite does."""
 
@@ -81,6 +85,9 @@ class Compacted(Judging):
                 continue
             texts = [comparable(answer.get("failure") or answer["out"]) for answer in dumps]
             self.counts["dumps"] += 1
+            if not options and texts[0] != texts[1] and len(set(map(without_lost, texts))) == 1:
+                self.counts["lost deletions"] += 1
+                return
             if texts[0] != texts[1]:
                 self._fault(label, f"dump: {first_difference(*texts)}")
                 return
@@ -95,6 +102,10 @@ class Compacted(Judging):
         metadata = [lasting(self.tools.ask(tool="metadata", args=[data])["out"]) for (data,) in pair]
         if metadata[0] != metadata[1]:
             self._fault(label, f"metadata: {first_difference(*metadata)}")
+
+
+def without_lost(dump):
+    return LOST.sub("", dump).replace(",\n", "\n")
 
 
 def has_only_dropped_statics(schema):
