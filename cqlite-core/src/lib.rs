@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod commitlog;
 pub mod compaction;
 pub mod cql;
+pub mod database;
 pub mod error;
 pub mod io;
 pub mod limits;

@@ -13,10 +13,11 @@ use crate::partitioner::TokenRange;
 use crate::read::TableReader;
 use crate::schema::TableSchema;
 use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::descriptor::naming;
 use crate::sstable::transaction::{Replaced, remove_leftovers};
 use crate::sstable::{
-    Descriptor, OpenOptions, Provenance, SSTable, SSTableWriter, Transaction, Version,
-    WriteOptions, Written, directory,
+    Descriptor, OpenOptions, SSTable, SSTableWriter, Transaction, Version, WriteOptions, Written,
+    directory,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -229,7 +230,7 @@ impl Table {
     ///
     /// # Errors
     /// Those of [`SSTableWriter`]. What was not written stays in memory, for another flush.
-    pub fn flush_switched(&self, provenance: &Provenance) -> Result<Vec<Written>> {
+    pub fn flush_switched(&self) -> Result<Vec<Written>> {
         let _flushing = lock(&self.flushing);
         let mut all = Vec::new();
         loop {
@@ -237,7 +238,7 @@ impl Table {
             let [_, .., oldest] = &*view.memtables else {
                 return Ok(all);
             };
-            let written = self.write(oldest, provenance)?;
+            let written = self.write(oldest)?;
             let new = match &written {
                 Some(written) => Some(Live::open(&written.descriptor, &self.storage.open)?),
                 None => None,
@@ -259,24 +260,36 @@ impl Table {
     /// As of [`flush_switched`](Self::flush_switched).
     pub fn flush(&self) -> Result<Vec<Written>> {
         self.switch(|| ())?;
-        self.flush_switched(&Provenance::default())
+        self.flush_switched()
     }
 
-    fn write(&self, memtable: &Memtable, provenance: &Provenance) -> Result<Option<Written>> {
+    fn write(&self, memtable: &Memtable) -> Result<Option<Written>> {
         let options = WriteOptions {
             partitioner: memtable.partitioner().clone(),
             estimated_keys: memtable.partitions().max(1),
-            provenance: provenance.clone(),
             operation: "flush",
             ..WriteOptions::of_table(&self.schema)?
         };
         let mut source = memtable.scan(&TokenRange::ALL);
         let header = SerializationHeader::of_stream(memtable.header(), memtable.stats());
-        let descriptor = Descriptor::next(&self.directory, self.storage.version)?;
         let stream = source.header().clone();
+        let naming = naming();
+        let descriptor = Descriptor::next(&self.directory, self.storage.version)?;
         let mut writer = SSTableWriter::create(descriptor, &header, &stream, options)?;
+        drop(naming);
         writer.append_all(&mut source)?;
         writer.finish()
+    }
+
+    /// Deletes all SSTables. What is in memory stays.
+    ///
+    /// # Errors
+    /// `Io`; the SSTables stay as they were.
+    pub fn clear(&self) -> Result<()> {
+        let _compacting = lock(&self.compacting);
+        let version = self.storage.version;
+        let transaction = Transaction::begin(&self.directory, version, "truncate")?;
+        self.replace(transaction, &self.view().live, &[])
     }
 
     /// Merges all SSTables into one and purges what is older than the table's gc_grace, or than `gc_before` (seconds since
@@ -322,23 +335,34 @@ impl Table {
         };
         let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
         let compacted = compaction.run(&mut transaction, &destination, watch)?;
+        self.replace(transaction, old, &compacted.written)?;
+        Ok(compacted)
+    }
+
+    /// Puts SSTables in the place of others, in the transaction that wrote them.
+    fn replace(
+        &self,
+        mut transaction: Transaction,
+        old: &[Arc<Live>],
+        written: &[Written],
+    ) -> Result<()> {
         for live in old {
             transaction.remove(live.sstable.descriptor())?;
         }
         let replaced = Arc::new(transaction.commit()?);
         for live in old {
-            // Only a compaction replaces them, and there is one at a time.
+            // Only who compacts replaces them, and there is one at a time.
             let _ = live.replaced.set(replaced.clone());
         }
-        let written = compacted.written.iter();
-        let new = written.map(|written| Live::open(&written.descriptor, &self.storage.open));
+        let new = written
+            .iter()
+            .map(|written| Live::open(&written.descriptor, &self.storage.open));
         let new: Vec<_> = new.collect::<Result<_>>()?;
         self.change_view(|view| {
             let is_left = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
             let live = view.live.iter().filter(is_left).chain(&new);
             (view.memtables.clone(), live.cloned().collect())
-        })?;
-        Ok(compacted)
+        })
     }
 
     /// Puts another view in the place of the present one.

@@ -8,6 +8,7 @@ use crate::model::PartitionSource;
 use crate::partitioner::Partitioner;
 use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
 use crate::sstable::component::statistics::{SerializationHeader, Validation};
+use crate::sstable::descriptor::naming;
 use crate::sstable::index::PartitionIndex;
 use crate::sstable::{
     CompressionOptions, Descriptor, SSTable, SSTableWriter, Transaction, Version, WriteOptions,
@@ -145,13 +146,16 @@ impl Destination<'_> {
             }
             let present = match &mut writer {
                 Some(writer) => writer,
-                none => none.insert(SSTableWriter::create_in(
-                    transaction,
-                    Descriptor::next(self.directory, self.version)?,
-                    &header,
-                    &stream,
-                    options.clone(),
-                )?),
+                none => {
+                    let _naming = naming();
+                    none.insert(SSTableWriter::create_in(
+                        transaction,
+                        Descriptor::next(self.directory, self.version)?,
+                        &header,
+                        &stream,
+                        options.clone(),
+                    )?)
+                }
             };
             present.append(&mut source)?;
         }

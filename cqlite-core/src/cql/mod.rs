@@ -16,7 +16,7 @@ mod term;
 mod tests;
 
 pub use keyword::{is_reserved, quote_name};
+pub use parser::{AnyStatement, parse_any_statement, parse_literal, parse_select, parse_statement};
 pub(crate) use parser::{Parser, line_and_column};
-pub use parser::{parse_literal, parse_select, parse_statement};
 pub use split::{StatementText, Statements};
 pub(crate) use term::parse_uuid;

@@ -4,6 +4,7 @@
 //! Authority: `o.a.c.cql3.CQLFragmentParser`, `Parser.g` of `o.a.c.cql3`.
 
 use super::ast::{QualifiedName, Select, Statement, TypeText};
+use super::ddl::SchemaStatement;
 use super::keyword::is_reserved;
 use super::lexer::{Kind, Lexer, Token};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +19,30 @@ pub fn parse_statement(text: &str) -> Result<Statement> {
     let statement = parser.statement()?;
     parser.end_of_text()?;
     Ok(statement)
+}
+
+/// A statement of any kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnyStatement {
+    /// One that reads or changes rows, or `USE`.
+    Rows(Statement),
+    /// One that defines a schema, or `TRUNCATE`.
+    Schema(SchemaStatement),
+}
+
+/// Parses one statement of any kind. Errors are those of [`parse_statement`].
+pub fn parse_any_statement(text: &str) -> Result<AnyStatement> {
+    const DEFINING: [&str; 4] = ["create", "alter", "drop", "truncate"];
+    let mut parser = Parser::new(text)?;
+    if DEFINING.iter().any(|word| parser.is_word_nth(0, word))
+        && let Some((_, statement)) = parser.schema_statement()?
+        && statement != SchemaStatement::Other
+    {
+        parser.end_of_text()?;
+        return Ok(AnyStatement::Schema(statement));
+    }
+    // What is neither is told best here.
+    parse_statement(text).map(AnyStatement::Rows)
 }
 
 /// Parses one `SELECT`. Errors are those of [`parse_statement`]; any other statement is `InvalidInput`.

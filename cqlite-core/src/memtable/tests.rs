@@ -128,9 +128,7 @@ proptest! {
         prop_assert_eq!(changes::text(&mut update.source().unwrap()), &expected[..]);
         let mut again = Update::new(changes::rules());
         let mut source = update.source().unwrap();
-        while source.next_partition().unwrap() {
-            again.add_partition(&mut source).unwrap();
-        }
+        crate::commitlog::apply(&mut source, &mut again).unwrap();
         prop_assert_eq!(changes::text(&mut again.source().unwrap()), expected);
         let footprint: usize = (0..memtable.shards.len()).map(|i| memtable.lock(i).footprint()).sum();
         prop_assert_eq!(memtable.bytes(), footprint);

@@ -3,11 +3,9 @@
 //! Authority: `o.a.c.db.partitions.PartitionUpdate`.
 
 use crate::merge::MergeRules;
-use crate::model::{
-    Bound, BoundKind, DeletionTime, MarkerRef, PartitionSource, RowRef, Slice, Unfiltered,
-};
+use crate::model::{DeletionTime, PartitionSource, RowRef, Slice};
 use crate::sstable::builder::record::{self, Record};
-use crate::sstable::builder::sort::{bound, compare_in_partition, record_at};
+use crate::sstable::builder::sort::{compare_in_partition, record_at};
 use crate::sstable::builder::source::{RecordSource, Records};
 use crate::sstable::builder::{ChangeSink, is_empty};
 use crate::sstable::component::statistics::{EncodingStats, EncodingStatsCollector};
@@ -43,35 +41,6 @@ impl Update {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-    }
-
-    /// Adds what a partition has that a stream stands on.
-    ///
-    /// # Errors
-    /// Those of the stream, and of [`ChangeSink`].
-    pub fn add_partition<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<()> {
-        let head = source.partition();
-        let key = head.key.to_vec();
-        if !head.deletion.is_live() {
-            self.delete_partition(&key, head.deletion)?;
-        }
-        if let Some(row) = head.static_row {
-            self.add_row(&key, row)?;
-        }
-        let mut open = None;
-        while source.next_unfiltered()? {
-            match source.unfiltered() {
-                Unfiltered::Row(row) => self.add_row(&key, row)?,
-                Unfiltered::Marker(marker) => {
-                    let (end, start) = bounds(marker);
-                    if let (Some(end), Some((start, time))) = (end, open.take()) {
-                        self.delete_range(&key, &Slice { start, end }, time)?;
-                    }
-                    open = start.map(|start| (start, marker.open()));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The changes, in the order in which they came.
@@ -124,17 +93,6 @@ impl Update {
 
     pub(super) fn stats(&self) -> EncodingStats {
         self.stats.stats()
-    }
-}
-
-/// The bounds of the range that ends at a marker, and of the one that starts there.
-fn bounds(marker: MarkerRef<'_>) -> (Option<Bound>, Option<Bound>) {
-    let at = |kind| Some(bound(kind, marker.values()));
-    match marker.kind() {
-        BoundKind::ExclEndInclStart => (at(BoundKind::ExclEnd), at(BoundKind::InclStart)),
-        BoundKind::InclEndExclStart => (at(BoundKind::InclEnd), at(BoundKind::ExclStart)),
-        kind if kind.is_start() => (None, at(kind)),
-        kind => (at(kind), None),
     }
 }
 

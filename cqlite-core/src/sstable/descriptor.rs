@@ -7,6 +7,7 @@ use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What tells one SSTable of a table from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -154,6 +155,12 @@ pub struct Descriptor {
     pub version: Version,
     /// Its id.
     pub id: SSTableId,
+}
+
+/// Held from [`Descriptor::next`] until a file of that name is there, by those who may not be alone in a directory.
+pub(crate) fn naming() -> MutexGuard<'static, ()> {
+    static NAMING: Mutex<()> = Mutex::new(());
+    NAMING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Descriptor {

@@ -378,7 +378,7 @@ fn write_partition(source: &mut impl PartitionSource, run: &mut RunWriter) -> Re
     Ok(())
 }
 
-pub(crate) fn bound(kind: BoundKind, values: ClusteringRef<'_>) -> Bound {
+fn bound(kind: BoundKind, values: ClusteringRef<'_>) -> Bound {
     let values = values.iter().map(|v| v.map(<[u8]>::to_vec)).collect();
     Bound { kind, values }
 }

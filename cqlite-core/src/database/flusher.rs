@@ -1,0 +1,99 @@
+//! What is to be flushed by the thread beside.
+//!
+//! Authority: `o.a.c.utils.memory.MemtableCleanerThread`.
+
+use super::lock;
+use crate::table::Table;
+use crate::{Error, Result};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// The tables that wait to be flushed.
+#[derive(Debug, Default)]
+pub(super) struct Flusher {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    tables: VecDeque<Arc<Table>>,
+    /// Flushes that are over.
+    done: u64,
+    failed: Option<Error>,
+    has_ended: bool,
+}
+
+impl Flusher {
+    /// Flushes what is asked for, until [`end`](Self::end).
+    pub fn run(&self, flush: impl Fn(&Table) -> Result<()>) {
+        loop {
+            let mut waiting = lock(&self.waiting);
+            let table = loop {
+                if waiting.has_ended {
+                    return;
+                }
+                match waiting.tables.front() {
+                    Some(table) => break table.clone(),
+                    None => {
+                        let wait = self.changed.wait(waiting);
+                        waiting = wait.unwrap_or_else(PoisonError::into_inner);
+                    }
+                }
+            };
+            drop(waiting);
+            let flushed = flush(&table);
+            let mut waiting = lock(&self.waiting);
+            // It stood there while it was flushed, that nobody should ask for it once more.
+            waiting.tables.pop_front();
+            waiting.done += 1;
+            if let Err(e) = flushed {
+                waiting.failed = Some(e);
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Asks for a table to be flushed, unless it is about to be.
+    pub fn request(&self, table: &Arc<Table>) {
+        let mut waiting = lock(&self.waiting);
+        if !waiting.tables.iter().any(|other| Arc::ptr_eq(other, table)) {
+            waiting.tables.push_back(table.clone());
+            self.changed.notify_all();
+        }
+    }
+
+    /// Says what went wrong since it was asked last.
+    ///
+    /// # Errors
+    /// Those of flushes.
+    pub fn check(&self) -> Result<()> {
+        match lock(&self.waiting).failed.take() {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the end of a flush.
+    ///
+    /// # Errors
+    /// Its error.
+    pub fn wait(&self) -> Result<()> {
+        let mut waiting = lock(&self.waiting);
+        let before = waiting.done;
+        while waiting.done == before && !waiting.tables.is_empty() && !waiting.has_ended {
+            let wait = self.changed.wait(waiting);
+            waiting = wait.unwrap_or_else(PoisonError::into_inner);
+        }
+        match waiting.failed.take() {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets [`run`](Self::run) return.
+    pub fn end(&self) {
+        lock(&self.waiting).has_ended = true;
+        self.changed.notify_all();
+    }
+}

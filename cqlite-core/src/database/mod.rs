@@ -1,0 +1,383 @@
+//! An embedded database: tables that are directories of SSTables, and a commit log.
+//!
+//! Authority: `o.a.c.db.{Keyspace,ColumnFamilyStore}`, `o.a.c.cql3.QueryProcessor`.
+//!
+//! ```text
+//! DIR/<keyspace>/<table>-<id>/    SSTables
+//! DIR/system_schema/...           the schema, in Cassandra's own tables
+//! DIR/.cqlite/                    the lock and the commit log
+//! ```
+//! A write is in the log before it is in memory. Memtables are flushed by a thread beside; what was flushed the log needs
+//! no longer. What the log has and no SSTable is read back when the database is opened.
+
+mod definition;
+mod flushed;
+mod flusher;
+mod lock;
+mod session;
+#[cfg(test)]
+mod tests;
+mod unflushed;
+mod writer;
+
+pub use session::{Outcome, Selected, Session};
+pub use unflushed::unflushed;
+pub use writer::Writer;
+
+use self::definition::SystemTables;
+use self::flushed::Flushed;
+use self::flusher::Flusher;
+use self::lock::DirectoryLock;
+use crate::commitlog::{
+    self, CommitLog, LogOptions, MutationReader, Position, ReplayPolicy, TableId,
+};
+use crate::compaction::Compacted;
+use crate::cql::ast::QualifiedName;
+use crate::schema::Schema;
+use crate::schema::system::KeyspaceOptions;
+use crate::sstable::{OpenOptions, Version};
+use crate::table::{StorageOptions, Table};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+
+/// The directory of what is no table.
+pub const OWN_DIRECTORY: &str = ".cqlite";
+
+/// The directory of the commit log, in [`OWN_DIRECTORY`].
+const LOG_DIRECTORY: &str = "commitlog";
+
+/// Bytes of memory for rows unless told otherwise.
+pub const MEMTABLE_BYTES: usize = 64 << 20;
+
+/// Writes between two looks at the memory of all tables.
+const WRITES_UNWATCHED: u64 = 256;
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// Makes the directory if it is not there.
+    pub create: bool,
+    /// How SSTables are written and read.
+    pub storage: StorageOptions,
+    /// Bytes of memory for rows that are in no SSTable, those that are being flushed included. Writes wait when it is full.
+    pub memtable_bytes: usize,
+    /// The commit log.
+    pub log: LogOptions,
+    /// What becomes of damage in the commit log.
+    pub replay: ReplayPolicy,
+    /// The present time in seconds since 1970.
+    pub now: i64,
+}
+
+impl DatabaseOptions {
+    /// The defaults, at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// None that can be met.
+    pub fn new(now: i64) -> Result<Self> {
+        Ok(DatabaseOptions {
+            create: true,
+            storage: StorageOptions {
+                version: Version::parse("oa", "big")?,
+                open: OpenOptions::default(),
+            },
+            memtable_bytes: MEMTABLE_BYTES,
+            log: LogOptions::default(),
+            replay: ReplayPolicy::default(),
+            now,
+        })
+    }
+}
+
+/// A database that many threads may use at once. One process at a time has it open.
+pub struct Database {
+    inner: Arc<Inner>,
+    flushing: Option<JoinHandle<()>>,
+}
+
+/// What the flushing thread shares.
+struct Inner {
+    directory: PathBuf,
+    options: DatabaseOptions,
+    state: RwLock<Arc<State>>,
+    system: SystemTables,
+    /// Held by who changes the schema.
+    changing: Mutex<()>,
+    log: CommitLog,
+    flushed: Mutex<Flushed>,
+    flusher: Flusher,
+    writes: AtomicU64,
+    last_timestamp: AtomicI64,
+    /// The last, so that nobody else has the directory while something of this is left.
+    _lock: DirectoryLock,
+}
+
+/// Keyspace and name of a table.
+type TableName = (String, String);
+
+/// What is defined.
+#[derive(Debug, Clone, Default)]
+struct State {
+    keyspaces: BTreeMap<String, KeyspaceOptions>,
+    schema: Schema,
+    tables: BTreeMap<TableName, Arc<Table>>,
+}
+
+impl State {
+    fn by_id(&self, id: &[u8; 16]) -> Option<&Arc<Table>> {
+        let mut tables = self.tables.values();
+        tables.find(|table| table.schema().id.as_ref() == Some(id))
+    }
+
+    /// The table of a name, in `keyspace` unless the name says another one.
+    fn table(&self, name: &QualifiedName, keyspace: Option<&str>) -> Result<&Arc<Table>> {
+        let keyspace = name.keyspace.as_deref().or(keyspace);
+        let found = self.schema.find(keyspace, &name.name)?;
+        let key = (found.keyspace.clone(), found.name.clone());
+        let table = self.tables.get(&key);
+        table.ok_or_else(|| {
+            Error::unsupported(format!("{} is no table of its own", found.full_name()))
+                .advise("materialized views are read from their SSTables with `query`")
+        })
+    }
+}
+
+impl Database {
+    /// Opens the database in a directory: replays its commit log, and writes what that had as SSTables.
+    ///
+    /// # Errors
+    /// `NotFound` without the directory; `InvalidInput` if another process has it open; those of the SSTables, and of the log.
+    pub fn open(directory: &Path, options: DatabaseOptions) -> Result<Self> {
+        if options.create {
+            std::fs::create_dir_all(directory).map_err(|e| Error::io(directory, e))?;
+        }
+        let own = directory.join(OWN_DIRECTORY);
+        match std::fs::create_dir(&own) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::io(&own, e).advise("the directory must be there, and writable"));
+            }
+            _ => {}
+        }
+        let lock = DirectoryLock::take(&own)?;
+        let system = SystemTables::open(directory, &options.storage)?;
+        let (schema, keyspaces) = system.read(options.now)?;
+        let mut state = State {
+            keyspaces,
+            ..State::default()
+        };
+        for table in &schema.tables {
+            if let Some(opened) = definition::open_table(directory, table, &options.storage)? {
+                let key = (table.keyspace.clone(), table.name.clone());
+                state.tables.insert(key, Arc::new(opened));
+            }
+        }
+        state.schema = schema;
+        let log_directory = own.join(LOG_DIRECTORY);
+        std::fs::create_dir_all(&log_directory).map_err(|e| Error::io(&log_directory, e))?;
+        let mut flushed = Flushed::open(&own)?;
+        replay(&log_directory, &state, &flushed, options.replay)?;
+        for table in state.tables.values() {
+            table.flush()?;
+        }
+        let log = CommitLog::open(&log_directory, options.log)?;
+        log.discard_older()?;
+        flushed.reset()?;
+        let inner = Arc::new(Inner {
+            directory: directory.to_owned(),
+            options,
+            state: RwLock::new(Arc::new(state)),
+            system,
+            changing: Mutex::new(()),
+            log,
+            flushed: Mutex::new(flushed),
+            flusher: Flusher::default(),
+            writes: AtomicU64::new(0),
+            last_timestamp: AtomicI64::new(i64::MIN),
+            _lock: lock,
+        });
+        let asked = Arc::downgrade(&inner);
+        inner.log.on_pressure(Box::new(move |tables, _| {
+            if let Some(inner) = asked.upgrade() {
+                let state = inner.state();
+                for table in tables.iter().filter_map(|id| state.by_id(id)) {
+                    inner.flusher.request(table);
+                }
+            }
+        }));
+        let of_thread = inner.clone();
+        let flushing = std::thread::Builder::new()
+            .name("flush".into())
+            .spawn(move || of_thread.flusher.run(|table| of_thread.flush_table(table)))
+            .map_err(|e| Error::io(directory, e))?;
+        Ok(Database {
+            inner,
+            flushing: Some(flushing),
+        })
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.inner.directory
+    }
+
+    /// The schema as it is now.
+    pub fn schema(&self) -> Schema {
+        self.inner.state().schema.clone()
+    }
+
+    /// The table of this name; without a keyspace, the only one of this name in any.
+    ///
+    /// # Errors
+    /// `NotFound`, naming those that there are; `InvalidInput` if several keyspaces have such a table.
+    pub fn table(&self, keyspace: Option<&str>, name: &str) -> Result<Arc<Table>> {
+        let name = QualifiedName {
+            keyspace: keyspace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        self.inner.state().table(&name, None).cloned()
+    }
+
+    /// Waits until what was written up to a position is as safe as the log's mode says.
+    ///
+    /// # Errors
+    /// `Io`: whether it is safe is not known then.
+    pub fn wait(&self, position: Position) -> Result<()> {
+        self.inner.log.wait(position)
+    }
+
+    /// Writes all that is in memory as SSTables.
+    ///
+    /// # Errors
+    /// `Io`; what was not written stays in memory and in the log.
+    pub fn flush(&self) -> Result<()> {
+        let state = self.inner.state();
+        for table in state.tables.values() {
+            self.inner.flush_table(table)?;
+        }
+        Ok(())
+    }
+
+    /// Merges the SSTables of a table into one, and purges what may go at `now` (seconds since 1970).
+    ///
+    /// # Errors
+    /// Those of [`Table::compact`].
+    pub fn compact(&self, table: &Table, now: i64) -> Result<Compacted> {
+        table.compact(now, None, &mut |_| Ok(()))
+    }
+
+    /// Flushes, and ends. Without it what is in memory is read back from the log when the database is opened again.
+    ///
+    /// # Errors
+    /// Those of [`flush`](Self::flush).
+    pub fn close(mut self) -> Result<()> {
+        let flushed = self.flush();
+        self.end();
+        flushed
+    }
+
+    fn end(&mut self) {
+        self.inner.flusher.end();
+        if let Some(thread) = self.flushing.take() {
+            // What went wrong there was said to a writer, or is still in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Reads what the log has and no SSTable into memory.
+fn replay(directory: &Path, state: &State, flushed: &Flushed, policy: ReplayPolicy) -> Result<()> {
+    let schema = |id: &TableId| state.by_id(id).map(|table| table.schema().clone());
+    let mut mutations = MutationReader::new(schema);
+    let segments = commitlog::segments(directory)?;
+    commitlog::replay(segments, policy, &mut mutations, |position, update| {
+        let commitlog::Update::Known { table, source } = update else {
+            return Ok(());
+        };
+        let id = table.id.unwrap_or_default();
+        let Some(table) = state.by_id(&id).filter(|_| !flushed.covers(&id, position)) else {
+            return Ok(());
+        };
+        let mut update = table.update();
+        commitlog::apply(source, &mut update)?;
+        table.apply(&update, || Ok(()))?;
+        if table.written_bytes() > MEMTABLE_BYTES / 2 {
+            table.flush()?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+impl Inner {
+    fn state(&self) -> Arc<State> {
+        self.read_state().clone()
+    }
+
+    /// While this is held, no table is altered or dropped.
+    fn read_state(&self) -> RwLockReadGuard<'_, Arc<State>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A timestamp in microseconds that is behind all that were given before.
+    fn timestamp(&self, now_micros: i64) -> i64 {
+        let next = |last: i64| Some(now_micros.max(last.saturating_add(1)));
+        let last = self
+            .last_timestamp
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        let last = last.unwrap_or_else(|last| last);
+        now_micros.max(last.saturating_add(1))
+    }
+
+    /// Waits while memory or the log is full.
+    fn make_room(&self) -> Result<()> {
+        let number = self.writes.fetch_add(1, Ordering::Relaxed);
+        if !number.is_multiple_of(WRITES_UNWATCHED) {
+            return Ok(());
+        }
+        loop {
+            let state = self.state();
+            let sizes = state.tables.values().map(|table| (table.memory(), table));
+            let sizes: Vec<_> = sizes.filter(|(bytes, _)| *bytes > 0).collect();
+            let all: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
+            let is_log_full = self.log.bytes() > self.options.log.total_bytes / 4 * 3;
+            if is_log_full {
+                sizes
+                    .iter()
+                    .for_each(|(_, table)| self.flusher.request(table));
+            } else if all > self.options.memtable_bytes / 2
+                && let Some((_, largest)) = sizes.iter().max_by_key(|(bytes, _)| *bytes)
+            {
+                self.flusher.request(largest);
+            }
+            let is_full = all > self.options.memtable_bytes || is_log_full;
+            if !is_full || sizes.is_empty() {
+                return self.flusher.check();
+            }
+            self.flusher.wait()?;
+        }
+    }
+
+    fn flush_table(&self, table: &Table) -> Result<()> {
+        let position = table.switch(|| self.log.position())?;
+        table.flush_switched()?;
+        if let Some(id) = table.schema().id {
+            lock(&self.flushed).note(id, position)?;
+            self.log.mark_flushed(id, position)?;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

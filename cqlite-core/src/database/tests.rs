@@ -1,0 +1,365 @@
+//! What was written is there: at once, after the database is opened again, and after a crash at any moment.
+
+use super::*;
+use crate::ErrorKind;
+use std::fs;
+
+const NOW: i64 = 1_700_000_000;
+
+fn options() -> DatabaseOptions {
+    DatabaseOptions {
+        log: LogOptions {
+            segment_bytes: 1 << 16,
+            total_bytes: 1 << 20,
+            sync: commitlog::SyncMode::None,
+        },
+        ..DatabaseOptions::new(NOW).unwrap()
+    }
+}
+
+fn open(directory: &Path) -> Database {
+    Database::open(directory, options()).unwrap()
+}
+
+fn micros(second: i64) -> i64 {
+    (NOW + second) * 1_000_000
+}
+
+fn run(session: &mut Session<'_>, statements: &[&str]) {
+    for statement in statements {
+        session.execute(statement, micros(0)).expect(statement);
+    }
+}
+
+fn rows(session: &mut Session<'_>, statement: &str) -> Vec<String> {
+    let Outcome::Selected(selected) = session.execute(statement, micros(1)).expect(statement)
+    else {
+        panic!("{statement} gives no rows");
+    };
+    let mut rows = selected.rows();
+    let mut lines = Vec::new();
+    while rows.advance().unwrap() {
+        let mut line = Vec::new();
+        rows.row().write_json(&mut line).unwrap();
+        lines.push(String::from_utf8(line).unwrap());
+    }
+    lines
+}
+
+/// What a process that is killed now leaves.
+fn crash(directory: &Path) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let to = to.join(entry.file_name());
+            match entry.file_type().unwrap().is_dir() {
+                true => {
+                    fs::create_dir(&to).unwrap();
+                    copy(&entry.path(), &to);
+                }
+                // Files may go while the directory is read.
+                false => _ = fs::copy(entry.path(), &to),
+            }
+        }
+    }
+    let copied = tempfile::tempdir().unwrap();
+    copy(directory, copied.path());
+    copied
+}
+
+const SCHEMA: [&str; 5] = [
+    "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "USE ks",
+    "CREATE TYPE point (x int, y int)",
+    "CREATE TABLE t (p int, c int, s text static, v text, at frozen<point>, m map<text, int>, PRIMARY KEY (p, c)) \
+     WITH gc_grace_seconds = 0",
+    "CREATE TABLE other (k text PRIMARY KEY, v int) WITH comment = 'it''s other'",
+];
+
+#[test]
+fn statements_survive() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    run(
+        &mut session,
+        &[
+            "INSERT INTO t (p, c, v, at, m) VALUES (1, 1, 'a', {x: 1, y: 2}, {'k': 1})",
+            "INSERT INTO t JSON '{\"p\": 1, \"c\": 2, \"v\": \"b\"}'",
+            "UPDATE t SET m['l'] = 2, s = 'static' WHERE p = 1 AND c = 1",
+            "INSERT INTO t (p, c, v) VALUES (1, 3, 'c')",
+            "DELETE FROM t WHERE p = 1 AND c > 2",
+            "BEGIN BATCH INSERT INTO t (p, c, v) VALUES (2, 1, 'd'); INSERT INTO other (k, v) VALUES ('x', 1); \
+             DELETE v FROM t WHERE p = 2 AND c = 1; APPLY BATCH",
+            "INSERT INTO ks.other (k, v) VALUES ('gone', 1) USING TTL 1",
+        ],
+    );
+    let queries = [
+        "SELECT * FROM ks.t",
+        "SELECT k, v FROM ks.other",
+        "SELECT count(*) FROM ks.t",
+    ];
+    let answers = |database: &Database| {
+        let mut session = database.session();
+        queries.map(|query| rows(&mut session, query))
+    };
+    let expected = answers(&database);
+    assert_eq!(
+        expected[0],
+        [
+            r#"{"p": 1, "c": 1, "s": "static", "at": {"x": 1, "y": 2}, "m": {"k": 1, "l": 2}, "v": "a"}"#,
+            r#"{"p": 1, "c": 2, "s": "static", "at": null, "m": null, "v": "b"}"#,
+            r#"{"p": 2, "c": 1, "s": null, "at": null, "m": null, "v": null}"#,
+        ]
+    );
+    assert_eq!(expected[1], [r#"{"k": "x", "v": 1}"#]);
+
+    // As it is now, and as it was left in the middle of a flush.
+    let crashed = crash(directory.path());
+    assert_eq!(answers(&open(crashed.path())), expected);
+    database.flush().unwrap();
+    assert_eq!(answers(&database), expected);
+    let crashed = crash(directory.path());
+    assert_eq!(answers(&open(crashed.path())), expected);
+    let schema = database.schema();
+    drop(session);
+    database.close().unwrap();
+    let database = open(directory.path());
+    assert_eq!(answers(&database), expected);
+    let again = database.schema();
+    assert_eq!(again.types, schema.types);
+    assert_eq!(again.keyspaces, schema.keyspaces);
+    for table in &schema.tables {
+        let read = again.table(&table.keyspace, &table.name).unwrap();
+        assert_eq!((read.id, &read.regulars), (table.id, &table.regulars));
+    }
+    // Another time writes go on behind those that were there.
+    let mut session = database.session();
+    run(&mut session, &["UPDATE ks.other SET v = 2 WHERE k = 'x'"]);
+    assert_eq!(rows(&mut session, queries[1]), [r#"{"k": "x", "v": 2}"#]);
+}
+
+#[test]
+fn schemas_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    let insert = "INSERT INTO t (p, c, v, at) VALUES (1, 1, 'a', {x: 1, y: 2})";
+    run(
+        &mut session,
+        &[
+            insert,
+            "ALTER TABLE t ADD (n bigint, w text)",
+            "UPDATE t SET n = 5, w = 'w' WHERE p = 1 AND c = 1",
+            "ALTER TABLE t DROP v",
+            "ALTER TYPE point ADD z int",
+            "ALTER TABLE t RENAME c TO d",
+            "ALTER TABLE t WITH comment = 'altered'",
+            "ALTER KEYSPACE ks WITH durable_writes = false",
+            "CREATE TABLE IF NOT EXISTS t (wrong int PRIMARY KEY)",
+            "CREATE TABLE again (k int PRIMARY KEY, v int)",
+            "INSERT INTO again (k, v) VALUES (1, 1)",
+            "DROP TABLE again",
+            "CREATE TABLE again (k int PRIMARY KEY, v int)",
+            "DROP TABLE IF EXISTS never",
+            "INSERT INTO other (k, v) VALUES ('truncated', 1)",
+            "TRUNCATE other",
+            "INSERT INTO other (k, v) VALUES ('after', 1)",
+        ],
+    );
+    let expected = [
+        vec![
+            r#"{"p": 1, "d": 1, "s": null, "at": {"x": 1, "y": 2, "z": null}, "m": null, "n": 5, "w": "w"}"#,
+        ],
+        vec![],
+        vec![r#"{"k": "after", "v": 1}"#],
+    ];
+    let answers = |database: &Database| {
+        let mut session = database.session();
+        [
+            "SELECT * FROM t",
+            "SELECT * FROM again",
+            "SELECT * FROM other",
+        ]
+        .map(|query| {
+            run(&mut session, &["USE ks"]);
+            rows(&mut session, query)
+        })
+    };
+    assert_eq!(answers(&database), expected);
+    let crashed = crash(directory.path());
+    assert_eq!(answers(&open(crashed.path())), expected);
+    let tables = |directory: &Path| fs::read_dir(directory.join("ks")).unwrap().count();
+    assert_eq!(tables(directory.path()), 3);
+
+    for (statement, kind, says) in [
+        (insert, ErrorKind::NotFound, "no column `c`"),
+        (
+            "CREATE TABLE t (k int PRIMARY KEY)",
+            ErrorKind::InvalidInput,
+            "ks.t exists",
+        ),
+        (
+            "CREATE TABLE u (k nothing PRIMARY KEY)",
+            ErrorKind::InvalidInput,
+            "nothing",
+        ),
+        (
+            "CREATE TABLE no.u (k int PRIMARY KEY)",
+            ErrorKind::NotFound,
+            "no keyspace no",
+        ),
+        (
+            "ALTER TABLE t DROP p",
+            ErrorKind::InvalidInput,
+            "primary key",
+        ),
+        (
+            "ALTER TABLE t ADD n int",
+            ErrorKind::InvalidInput,
+            "has a column `n`",
+        ),
+        (
+            "ALTER TABLE nothing ADD n int",
+            ErrorKind::InvalidInput,
+            "no table ks.nothing",
+        ),
+        (
+            "DROP TYPE point",
+            ErrorKind::InvalidInput,
+            "ks.t has values of the type",
+        ),
+        (
+            "DROP TABLE nothing",
+            ErrorKind::InvalidInput,
+            "no table ks.nothing",
+        ),
+        ("CREATE KEYSPACE ks", ErrorKind::InvalidInput, "ks exists"),
+        (
+            "CREATE KEYSPACE system",
+            ErrorKind::InvalidInput,
+            "Cassandra's own",
+        ),
+        ("CREATE INDEX ON t (w)", ErrorKind::Unsupported, "indexes"),
+        ("USE nothing", ErrorKind::NotFound, "nothing"),
+        ("SELECT * FROM nothing", ErrorKind::NotFound, "nothing"),
+        ("CREATE TABLE u (", ErrorKind::InvalidInput, "1:17"),
+        ("GRANT x", ErrorKind::Unsupported, "GRANT"),
+    ] {
+        let Err(e) = session.execute(statement, micros(0)) else {
+            panic!("{statement} is executed");
+        };
+        assert_eq!(e.kind(), kind, "{statement}: {e}");
+        assert!(e.to_string().contains(says), "{statement}: {e}");
+    }
+    assert_eq!(answers(&database), expected);
+
+    run(&mut session, &["DROP KEYSPACE ks"]);
+    assert!(session.execute("SELECT * FROM ks.t", micros(0)).is_err());
+    drop(session);
+    drop(database);
+    let database = open(directory.path());
+    assert!(database.schema().keyspaces.is_empty());
+    assert_eq!(tables(directory.path()), 0);
+}
+
+#[test]
+fn what_was_purged_is_not_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    // One table keeps the first segment, the other one is flushed and compacted to nothing.
+    run(
+        &mut session,
+        &["INSERT INTO other (k, v) VALUES ('kept', 1)"],
+    );
+    run(
+        &mut session,
+        &["INSERT INTO t (p, c, v) VALUES (1, 1, 'deleted')"],
+    );
+    let filler = "x".repeat(20_000);
+    for c in 2..8 {
+        let statement = format!("INSERT INTO t (p, c, v) VALUES (2, {c}, '{filler}')");
+        run(&mut session, &[&statement]);
+    }
+    run(
+        &mut session,
+        &["DELETE FROM t WHERE p = 1", "DELETE FROM t WHERE p = 2"],
+    );
+    let table = database.table(Some("ks"), "t").unwrap();
+    database.inner.flush_table(&table).unwrap();
+    database.compact(&table, NOW + 10).unwrap();
+    assert_eq!(table.view().reader().sstables().len(), 0);
+    let crashed = crash(directory.path());
+    let database = open(crashed.path());
+    let mut session = database.session();
+    assert!(rows(&mut session, "SELECT * FROM ks.t").is_empty());
+    assert_eq!(rows(&mut session, "SELECT * FROM ks.other").len(), 1);
+}
+
+/// Writers at once, flushes for want of memory and of room in the log, and a crash.
+#[test]
+fn many_writers() {
+    const WRITES: usize = 300;
+    let directory = tempfile::tempdir().unwrap();
+    let options = DatabaseOptions {
+        memtable_bytes: 1 << 20,
+        ..options()
+    };
+    let database = Database::open(directory.path(), options).unwrap();
+    run(&mut database.session(), &SCHEMA);
+    let filler = "x".repeat(2_000);
+    std::thread::scope(|scope| {
+        for p in 0..3 {
+            let (database, filler) = (&database, &filler);
+            scope.spawn(move || {
+                let mut session = database.session();
+                for c in 0..WRITES {
+                    let statement =
+                        format!("INSERT INTO ks.t (p, c, v) VALUES ({p}, {c}, '{filler}')");
+                    let Outcome::Written(position) =
+                        session.execute(&statement, micros(0)).unwrap()
+                    else {
+                        panic!("nothing is written");
+                    };
+                    database.wait(position).unwrap();
+                }
+            });
+        }
+    });
+    assert!(database.inner.log.bytes() <= 1 << 20);
+    let table = database.table(None, "t").unwrap();
+    assert!(table.view().reader().sstables().len() > 0);
+    // While nobody flushes, or the copy would be of several moments.
+    let mut database = database;
+    database.end();
+    let crashed = crash(directory.path());
+    let database = open(crashed.path());
+    let mut session = database.session();
+    for p in 0..3 {
+        let found = rows(&mut session, &format!("SELECT c FROM ks.t WHERE p = {p}"));
+        assert_eq!(found.len(), WRITES);
+    }
+}
+
+#[test]
+fn there_is_one_process_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let e = Database::open(directory.path(), options()).err().unwrap();
+    assert_eq!(e.kind(), ErrorKind::InvalidInput);
+    assert!(e.to_string().contains("open elsewhere"), "{e}");
+    drop(database);
+    let missing = directory.path().join("missing");
+    let options = DatabaseOptions {
+        create: false,
+        ..options()
+    };
+    let e = Database::open(&missing, options).err().unwrap();
+    assert_eq!(e.kind(), ErrorKind::NotFound);
+    assert!(!missing.exists());
+    open(directory.path());
+}
