@@ -2,9 +2,11 @@
 //!
 //! Called through a link named as one of Cassandra's tools, the binary takes that tool's options.
 
+mod exec;
 mod log;
 mod writing;
 
+pub use exec::*;
 pub use log::*;
 pub use writing::*;
 
@@ -86,6 +88,9 @@ pub enum Verb {
     /// Show the mutations of commit log segments
     #[command(after_help = COMMITLOG_EXAMPLES)]
     Commitlog(CommitlogArgs),
+    /// Run statements on a database directory
+    #[command(after_help = EXEC_EXAMPLES)]
+    Exec(ExecArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),

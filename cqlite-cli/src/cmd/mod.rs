@@ -3,6 +3,7 @@
 mod commitlog;
 mod compact;
 mod dump;
+mod exec;
 mod expired_blockers;
 mod import;
 mod interrupt;
@@ -50,6 +51,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::Relevel(args) => levels::relevel(&args),
         Verb::ExpiredBlockers(args) => expired_blockers::run(&args),
         Verb::Commitlog(args) => commitlog::run(&args),
+        Verb::Exec(args) => exec::run(&args),
     };
     match done {
         Ok(()) => 0,

@@ -9,17 +9,22 @@ use crate::output::json::{JsonArray, JsonLines};
 use crate::output::table::Table;
 use cqlite_core::cql::ast::{QualifiedName, Select};
 use cqlite_core::cql::{parse_select, quote_name};
-use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow};
+use cqlite_core::database::{OWN_DIRECTORY, unflushed};
+use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow, Rows};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::{FoundSchema, find_schema};
-use cqlite_core::sstable::{TableDirectory, directory};
+use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
 use cqlite_core::types::CqlType;
-use cqlite_core::{Error, Result};
+use cqlite_core::{Error, ErrorKind, Result};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How many names advice lists at most.
 const ADVICE_NAMES_MAX: usize = 20;
+
+/// How often the SSTables of a database in use are listed again because some were replaced meanwhile.
+const ATTEMPTS: usize = 100;
 
 /// What the rows of a result are written by.
 pub trait RowWriter {
@@ -86,19 +91,19 @@ pub fn run(args: &QueryArgs) -> Result<(), Failure> {
     let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options)?;
     let mut writer = writer(args.format, plan.is_json())?;
     let mut out = Out::stdout()?;
-    let done = print(&plan, &reader, &mut *writer, &mut out);
+    let done = print(&plan, plan.execute(&reader), &mut *writer, &mut out);
     // What precedes a fault is printed.
     out.flush()?;
     done
 }
 
-fn print(
+/// Prints the rows of a plan, and what precedes a fault.
+pub(super) fn print(
     plan: &Plan,
-    reader: &TableReader,
+    mut rows: Rows<'_>,
     writer: &mut dyn RowWriter,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let mut rows = plan.execute(reader);
     let mut json = Vec::new();
     let json_column = [ResultColumn {
         name: "[json]".to_owned(),
@@ -137,7 +142,8 @@ fn print(
     }
 }
 
-fn writer(format: Option<Format>, is_json: bool) -> Result<Box<dyn RowWriter>> {
+/// What rows are written by: unless told otherwise a table on a terminal, lines of JSON in a pipe.
+pub(super) fn writer(format: Option<Format>, is_json: bool) -> Result<Box<dyn RowWriter>> {
     let format = format.unwrap_or_else(|| match std::io::stdout().is_terminal() && !is_json {
         true => Format::Table,
         false => Format::Jsonl,
@@ -174,6 +180,9 @@ fn open_table(
         1 => found.remove(0),
         _ => choose(found, from, now).map_err(|e| e.in_file(path))?,
     };
+    if let Some(database) = database_of(&table) {
+        return open_in_database(&table, &database, schema, from, now);
+    }
     let descriptors = table.readable()?;
     if descriptors.is_empty() {
         tell(format_args!(
@@ -187,20 +196,69 @@ fn open_table(
         .collect::<Result<Vec<_>, _>>()?;
     let asked = (from.keyspace.as_deref(), &*from.name);
     let found = find_schema(&table, &sstables, schema, asked, now)?;
-    let is_it = from.name == found.table.name
-        && from
-            .keyspace
-            .as_ref()
-            .is_none_or(|ks| *ks == found.table.keyspace);
-    if !is_it {
-        let error = Error::not_found(format!("there is no table {from} here"));
-        return Err(error
-            .advise(format!("this is {}", found.table.full_name()))
-            .in_file(path)
-            .into());
-    }
+    check_name(from, &found).map_err(|e| e.in_file(path))?;
     let reader = TableReader::open(found.table.clone(), sstables)?;
     Ok((reader, found))
+}
+
+fn check_name(from: &QualifiedName, found: &FoundSchema) -> Result<()> {
+    let keyspace = from.keyspace.as_ref();
+    let is_it = from.name == found.table.name
+        && keyspace.is_none_or(|keyspace| *keyspace == found.table.keyspace);
+    match is_it {
+        true => Ok(()),
+        false => Err(Error::not_found(format!("there is no table {from} here"))
+            .advise(format!("this is {}", found.table.full_name()))),
+    }
+}
+
+/// The directory of the database that a table is of, if it is of one.
+fn database_of(table: &TableDirectory) -> Option<PathBuf> {
+    let directory = std::path::absolute(&table.directory).ok()?;
+    let database = directory.parent()?.parent()?;
+    database
+        .join(OWN_DIRECTORY)
+        .is_dir()
+        .then(|| database.to_owned())
+}
+
+/// Opens a table of a database, which may be in use: what its log has is read before the SSTables are listed that it may be
+/// flushed to meanwhile.
+fn open_in_database(
+    table: &TableDirectory,
+    database: &Path,
+    schema: Option<&Path>,
+    from: &QualifiedName,
+    now: i64,
+) -> Result<(TableReader, FoundSchema), Failure> {
+    let asked = (from.keyspace.as_deref(), &*from.name);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let found = find_schema(table, &[], schema, asked, now)?;
+        check_name(from, &found).map_err(|e| e.in_file(&table.directory))?;
+        let memtable = unflushed(database, &Arc::new(found.table.clone()))?;
+        let open_all = || -> Result<Vec<Arc<SSTable>>> {
+            let listed = directory::list(&table.directory)?;
+            let open = |descriptor: &Descriptor| {
+                let options = OpenOptions::default();
+                let sstable = SSTable::open_descriptor(descriptor.clone(), &options)?;
+                // Opened now, they can be read after they are deleted.
+                sstable.partition_index()?;
+                sstable.filter()?;
+                Ok(sstable)
+            };
+            listed.readable()?.iter().map(open).collect()
+        };
+        let sstables = match open_all() {
+            // A compaction replaced some of them.
+            Err(e) if e.kind() == ErrorKind::NotFound && attempt < ATTEMPTS => continue,
+            opened => opened?,
+        };
+        let reader = TableReader::open(found.table.clone(), sstables)?;
+        let memtables = memtable.into_iter().map(Arc::new).collect();
+        return Ok((reader.with_memtables(memtables)?, found));
+    }
 }
 
 /// The one of several tables that `FROM` names.

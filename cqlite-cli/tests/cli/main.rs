@@ -3,6 +3,7 @@
 mod bad_files;
 mod bad_output;
 mod commitlog;
+mod exec;
 mod golden_dump;
 mod golden_metadata;
 mod import;

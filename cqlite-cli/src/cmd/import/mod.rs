@@ -397,7 +397,7 @@ fn in_column(name: &str, e: &Error) -> Error {
 }
 
 /// The error of a statement, whose message begins with a line and column of its own.
-fn in_statement(e: &Error) -> Error {
+pub(super) fn in_statement(e: &Error) -> Error {
     let mut parts = e.message().splitn(3, ':');
     let place = (parts.next(), parts.next(), parts.next());
     let (Some(of_line), Some(column), Some(message)) = place else {
