@@ -21,6 +21,7 @@ use crate::sstable::{
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 /// How the SSTables of a table are written and read.
@@ -45,6 +46,8 @@ pub struct Table {
     updating: Mutex<()>,
     flushing: Mutex<()>,
     compacting: Mutex<()>,
+    /// Another table has its directory now, or nobody. Changes while all else is locked.
+    is_retired: AtomicBool,
 }
 
 /// What a table is at one moment.
@@ -136,27 +139,60 @@ impl Table {
             updating: Mutex::new(()),
             flushing: Mutex::new(()),
             compacting: Mutex::new(()),
+            is_retired: AtomicBool::new(false),
         })
     }
 
-    /// The table after its schema was changed. All that was written must have been flushed.
+    /// The table after its schema was changed. This one is [retired](Self::retire) then. All that was written must have been
+    /// flushed.
     ///
     /// # Errors
     /// `InvalidInput` when the SSTables do not fit the schema, or something was not flushed.
     pub fn with_schema(&self, schema: Arc<TableSchema>) -> Result<Table> {
-        let view = self.view();
-        if view.memtables.iter().any(|memtable| !memtable.is_empty()) {
-            return Err(Error::invalid(
-                "the schema of a table changes while it has rows in memory",
-            )
-            .advise("flush it before"));
+        self.retire_for(|view| {
+            if view.memtables.iter().any(|memtable| !memtable.is_empty()) {
+                return Err(Error::invalid(
+                    "the schema of a table changes while it has rows in memory",
+                )
+                .advise("flush it before"));
+            }
+            let (storage, live) = (self.storage.clone(), view.live.clone());
+            Self::of(&self.directory, schema, storage, live)
+        })
+    }
+
+    /// Waits for flushes and compactions to end, and lets nothing change the table or its directory from then on. What was
+    /// read, or is in memory, can still be read.
+    pub fn retire(&self) {
+        // It cannot fail.
+        let _ = self.retire_for(|_| Ok(()));
+    }
+
+    /// Whether it is [retired](Self::retire).
+    pub fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::SeqCst)
+    }
+
+    fn retire_for<T>(&self, then: impl FnOnce(&View) -> Result<T>) -> Result<T> {
+        let _compacting = lock(&self.compacting);
+        let _flushing = lock(&self.flushing);
+        let _current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let done = then(&self.view())?;
+        self.is_retired.store(true, Ordering::SeqCst);
+        Ok(done)
+    }
+
+    /// # Errors
+    /// `InvalidInput` if it is retired.
+    fn check_present(&self) -> Result<()> {
+        match self.is_retired() {
+            false => Ok(()),
+            true => Err(Error::invalid(format!(
+                "{} was altered or dropped meanwhile",
+                self.schema.full_name()
+            ))
+            .advise("look the table up again")),
         }
-        Self::of(
-            &self.directory,
-            schema,
-            self.storage.clone(),
-            view.live.clone(),
-        )
     }
 
     /// Its schema.
@@ -187,10 +223,11 @@ impl Table {
     /// [`switch`](Self::switch) that is over by then, and before that of those that are not.
     ///
     /// # Errors
-    /// Those of `record`.
+    /// Those of `record`; `InvalidInput` if it is retired.
     #[inline]
     pub fn apply<R>(&self, update: &Update, record: impl FnOnce() -> Result<R>) -> Result<R> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        self.check_present()?;
         let recorded = record()?;
         current.apply(update)?;
         Ok(recorded)
@@ -208,12 +245,15 @@ impl Table {
     }
 
     /// Lets writes go to another memtable; what was written before is flushed by [`flush_switched`](Self::flush_switched).
-    /// `mark` is called when no write is half done.
+    /// `mark` is called when no write is half done; it is not if the table is retired.
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn switch<M>(&self, mark: impl FnOnce() -> M) -> Result<M> {
+    pub fn switch<M>(&self, mark: impl FnOnce() -> M) -> Result<Option<M>> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if self.is_retired() {
+            return Ok(None);
+        }
         if !current.is_empty() {
             let memtable = Arc::new(Memtable::new(current.rules().clone()));
             self.change_view(|view| {
@@ -223,15 +263,16 @@ impl Table {
             })?;
             *current = memtable;
         }
-        Ok(mark())
+        Ok(Some(mark()))
     }
 
     /// Writes the memtables that are not written to any more as SSTables, the oldest first. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`SSTableWriter`]. What was not written stays in memory, for another flush.
+    /// Those of [`SSTableWriter`]; `InvalidInput` if the table is retired. What was not written stays in memory, for another flush.
     pub fn flush_switched(&self) -> Result<Vec<Written>> {
         let _flushing = lock(&self.flushing);
+        self.check_present()?;
         let mut all = Vec::new();
         loop {
             let view = self.view();
@@ -287,6 +328,7 @@ impl Table {
     /// `Io`; the SSTables stay as they were.
     pub fn clear(&self) -> Result<()> {
         let _compacting = lock(&self.compacting);
+        self.check_present()?;
         let version = self.storage.version;
         let transaction = Transaction::begin(&self.directory, version, "truncate")?;
         self.replace(transaction, &self.view().live, &[])
@@ -304,6 +346,7 @@ impl Table {
         watch: &mut Watch<'_>,
     ) -> Result<Compacted> {
         let _compacting = lock(&self.compacting);
+        self.check_present()?;
         let view = self.view();
         let old = &view.live;
         if old.is_empty() {

@@ -251,6 +251,7 @@ impl Inner {
         *state = Arc::new(after);
         drop(state);
         for table in gone {
+            table.retire();
             if let Some(id) = table.schema().id {
                 self.log.mark_flushed(id, self.log.position())?;
             }

@@ -179,7 +179,7 @@ impl Database {
         let log_directory = own.join(LOG_DIRECTORY);
         std::fs::create_dir_all(&log_directory).map_err(|e| Error::io(&log_directory, e))?;
         let mut flushed = Flushed::open(&own)?;
-        replay(&log_directory, &state, &flushed, options.replay)?;
+        replay(&log_directory, &state, &flushed, &options)?;
         for table in state.tables.values() {
             table.flush()?;
         }
@@ -295,26 +295,41 @@ impl Drop for Database {
 }
 
 /// Reads what the log has and no SSTable into memory.
-fn replay(directory: &Path, state: &State, flushed: &Flushed, policy: ReplayPolicy) -> Result<()> {
+fn replay(
+    directory: &Path,
+    state: &State,
+    flushed: &Flushed,
+    options: &DatabaseOptions,
+) -> Result<()> {
     let schema = |id: &TableId| state.by_id(id).map(|table| table.schema().clone());
     let mut mutations = MutationReader::new(schema);
     let segments = commitlog::segments(directory)?;
-    commitlog::replay(segments, policy, &mut mutations, |position, update| {
-        let commitlog::Update::Known { table, source } = update else {
-            return Ok(());
-        };
-        let id = table.id.unwrap_or_default();
-        let Some(table) = state.by_id(&id).filter(|_| !flushed.covers(&id, position)) else {
-            return Ok(());
-        };
-        let mut update = table.update();
-        commitlog::apply(source, &mut update)?;
-        table.apply(&update, || Ok(()))?;
-        if table.written_bytes() > MEMTABLE_BYTES / 2 {
-            table.flush()?;
-        }
-        Ok(())
-    })?;
+    let mut bytes = 0;
+    commitlog::replay(
+        segments,
+        options.replay,
+        &mut mutations,
+        |position, update| {
+            let commitlog::Update::Known { table, source } = update else {
+                return Ok(());
+            };
+            let id = table.id.unwrap_or_default();
+            let Some(table) = state.by_id(&id).filter(|_| !flushed.covers(&id, position)) else {
+                return Ok(());
+            };
+            let mut update = table.update();
+            commitlog::apply(source, &mut update)?;
+            table.apply(&update, || Ok(()))?;
+            bytes += update.bytes();
+            if bytes > options.memtable_bytes / 4 {
+                for table in state.tables.values() {
+                    table.flush()?;
+                }
+                bytes = 0;
+            }
+            Ok(())
+        },
+    )?;
     Ok(())
 }
 
@@ -368,8 +383,15 @@ impl Inner {
     }
 
     fn flush_table(&self, table: &Table) -> Result<()> {
-        let position = table.switch(|| self.log.position())?;
-        table.flush_switched()?;
+        // One that was altered was flushed then: how far, its successor's writes do not tell.
+        let Some(position) = table.switch(|| self.log.position())? else {
+            return Ok(());
+        };
+        match table.flush_switched() {
+            // Who altered or dropped it meanwhile flushed it, or needs it no longer.
+            Err(_) if table.is_retired() => return Ok(()),
+            flushed => flushed?,
+        };
         if let Some(id) = table.schema().id {
             lock(&self.flushed).note(id, position)?;
             self.log.mark_flushed(id, position)?;

@@ -265,6 +265,60 @@ fn schemas_change() {
     assert_eq!(tables(directory.path()), 0);
 }
 
+/// Who still has a table that was altered changes neither its successor nor what the log is needed for.
+#[test]
+fn altered_tables_are_retired() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    run(
+        &mut session,
+        &["INSERT INTO t (p, c, v) VALUES (1, 1, 'a')"],
+    );
+    let old = database.table(None, "t").unwrap();
+    let view = old.view();
+    let mut writer = database.writer(&old).unwrap();
+    run(
+        &mut session,
+        &[
+            "ALTER TABLE t ADD n int",
+            "INSERT INTO t (p, c, n) VALUES (1, 2, 5)",
+        ],
+    );
+    database.inner.flush_table(&old).unwrap();
+    for e in [
+        old.flush_switched().err(),
+        old.compact(NOW, None, &mut |_| Ok(())).err(),
+        old.clear().err(),
+        {
+            use crate::sstable::builder::ChangeSink;
+            let deletion = crate::model::DeletionTime {
+                marked_for_delete_at: i64::MAX,
+                local_deletion_time: NOW,
+            };
+            writer
+                .update()
+                .delete_partition(&[0, 0, 0, 1], deletion)
+                .unwrap();
+            writer.write().err()
+        },
+    ] {
+        let e = e.unwrap();
+        assert_eq!(e.kind(), ErrorKind::InvalidInput);
+        assert!(e.to_string().contains("altered or dropped"), "{e}");
+    }
+    drop((view, old));
+    let expected = rows(&mut session, "SELECT c, n FROM t");
+    assert_eq!(expected, [r#"{"c": 1, "n": null}"#, r#"{"c": 2, "n": 5}"#]);
+    let crashed = crash(directory.path());
+    let database = open(crashed.path());
+    assert_eq!(
+        rows(&mut database.session(), "SELECT c, n FROM ks.t"),
+        expected
+    );
+}
+
 #[test]
 fn what_was_purged_is_not_replayed() {
     let directory = tempfile::tempdir().unwrap();

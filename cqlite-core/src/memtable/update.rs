@@ -43,6 +43,11 @@ impl Update {
         self.bytes.is_empty()
     }
 
+    /// Bytes of what it changes, about; in a memtable they take up to twice as many.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The changes, in the order in which they came.
     #[inline]
     pub(super) fn records(&self) -> impl Iterator<Item = Result<Record<'_>>> {
