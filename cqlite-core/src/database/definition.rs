@@ -23,6 +23,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// SSTables of a table of the schema from which on they are merged.
@@ -248,6 +249,9 @@ impl Inner {
             after.tables.insert(key(&schema), Arc::new(table));
         }
         change_rows()?;
+        // What is written from now on is younger than what was dropped.
+        self.last_timestamp
+            .fetch_max(drop_time(when), Ordering::SeqCst);
         *state = Arc::new(after);
         drop(state);
         for table in gone {
@@ -413,11 +417,12 @@ impl State {
         let id = || TimeUuids::new(when.now, node).after_all();
         table.id = Some(table.id.unwrap_or_else(id));
         for dropped in &mut table.dropped {
-            if dropped.dropped_at_micros == i64::MAX {
-                dropped.dropped_at_micros = when.timestamp;
-            }
-            // It is stored in milliseconds.
-            dropped.dropped_at_micros = dropped.dropped_at_micros.div_euclid(1000) * 1000;
+            let at = &mut dropped.dropped_at_micros;
+            *at = match *at {
+                i64::MAX => drop_time(when),
+                // It is stored in milliseconds.
+                given => given.div_euclid(1000).saturating_mul(1000),
+            };
         }
         if let Some(old) = old {
             let is_same_key = old.partition_key.len() == table.partition_key.len();
@@ -550,6 +555,14 @@ impl State {
             DropKind::View => unless(if_exists, || format!("there is no view {full}")),
         }
     }
+}
+
+/// When a column was dropped, in microseconds, of whole milliseconds: behind all that was written before.
+fn drop_time(when: &WriteTime) -> i64 {
+    when.timestamp
+        .div_euclid(1000)
+        .saturating_add(1)
+        .saturating_mul(1000)
 }
 
 fn no_keyspace(name: &str) -> String {

@@ -164,6 +164,11 @@ fn schemas_change() {
             "DROP TABLE again",
             "CREATE TABLE again (k int PRIMARY KEY, v int)",
             "DROP TABLE IF EXISTS never",
+            "CREATE TABLE columns (k int PRIMARY KEY, v text, w int)",
+            "INSERT INTO columns (k, v, w) VALUES (1, 'old', 1)",
+            "ALTER TABLE columns DROP v",
+            "ALTER TABLE columns ADD v text",
+            "INSERT INTO columns (k, v) VALUES (2, 'new')",
             "INSERT INTO other (k, v) VALUES ('truncated', 1)",
             "TRUNCATE other",
             "INSERT INTO other (k, v) VALUES ('after', 1)",
@@ -175,6 +180,10 @@ fn schemas_change() {
         ],
         vec![],
         vec![r#"{"k": "after", "v": 1}"#],
+        vec![
+            r#"{"k": 1, "v": null, "w": 1}"#,
+            r#"{"k": 2, "v": "new", "w": null}"#,
+        ],
     ];
     let answers = |database: &Database| {
         let mut session = database.session();
@@ -182,6 +191,7 @@ fn schemas_change() {
             "SELECT * FROM t",
             "SELECT * FROM again",
             "SELECT * FROM other",
+            "SELECT * FROM columns",
         ]
         .map(|query| {
             run(&mut session, &["USE ks"]);
@@ -192,7 +202,7 @@ fn schemas_change() {
     let crashed = crash(directory.path());
     assert_eq!(answers(&open(crashed.path())), expected);
     let tables = |directory: &Path| fs::read_dir(directory.join("ks")).unwrap().count();
-    assert_eq!(tables(directory.path()), 3);
+    assert_eq!(tables(directory.path()), 4);
 
     for (statement, kind, says) in [
         (insert, ErrorKind::NotFound, "no column `c`"),
