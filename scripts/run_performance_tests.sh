@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # Measures cqlite and Cassandra in turn, on the same files, and shows the ratios.
-#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--only scan|point|slice|long|write|commands]
+#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--lsm] [--only scan|point|slice|long|write|commands]
 # Needs Rust; for the peer also a JDK 17, and Maven unless CASSANDRA_LIB names a folder with the jars of Cassandra 5.0.
+# With --lsm RocksDB and fjall compact the same rows, too: they take minutes to compile, and need libclang.
 # The tables (2 GB) are made in target/bench-data or in $CQLITE_BENCH_DATA. What reads runs on one thread, with the files in
 # the page cache; what writes compresses in a second one. All figures end up in target/performance.jsonl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rows=2000000 partitions=2000 long=100000 rounds=3 reps=5 peer=1 only= failed=0
+rows=2000000 partitions=2000 long=100000 rounds=3 reps=5 peer=1 lsm= only= failed=0
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) rows=200000 partitions=200 rounds=1 reps=3 ;;
     --rounds) rounds=$2; shift ;;
     --reps) reps=$2; shift ;;
     --no-peer) peer= ;;
+    --lsm) lsm=1 ;;
     --only) only=$2; shift ;;
-    *) sed -n '2,6p' "$0" | sed 's/^# //' >&2; exit 2 ;;
+    *) sed -n '2,7p' "$0" | sed 's/^# //' >&2; exit 2 ;;
   esac
   shift
 done
@@ -28,6 +30,12 @@ cassandra=benches/peers/cassandra/run.sh
 out=target/performance.jsonl
 : > "$out"
 export REPS=$reps
+
+if [ -n "$lsm" ]; then
+  cargo build --release -q --manifest-path benches/peers/lsm/Cargo.toml
+  lsm_bench=benches/peers/lsm/target/release/cqlite-peers-lsm
+  lsm_dir=${CQLITE_BENCH_DATA:-target/bench-data}/lsm
+fi
 
 # Figures of one format: ours, then the peer's, on the same directory.
 figures() {
@@ -122,6 +130,10 @@ if [ -n "$peer" ] && wanted commands; then
   for format in oa da; do $cassandra $format prepare; done
 fi
 for round in $(seq "$rounds"); do
+  if [ -n "$lsm" ] && wanted write; then
+    $lsm_bench compact --rows "$rows" --reps "$reps" --round "$round" --dir "$lsm_dir" | tee -a "$out"
+    rm -rf "$lsm_dir"
+  fi
   for format in oa da; do
     figures $format "$round"
     if wanted commands; then commands $format "$round"; fi

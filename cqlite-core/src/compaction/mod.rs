@@ -268,6 +268,11 @@ impl<S: PartitionSource + ?Sized> PartitionSource for Watched<'_, '_, S> {
     }
 
     #[inline]
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        self.source.key_hash()
+    }
+
+    #[inline]
     fn partition(&self) -> crate::model::PartitionHead<'_> {
         self.source.partition()
     }

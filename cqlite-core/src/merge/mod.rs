@@ -16,7 +16,7 @@ use crate::Result;
 use crate::model::{
     ClusteringComparator, DeletionTime, PartitionHead, PartitionSource, StreamHeader, Unfiltered,
 };
-use crate::partitioner::{Partitioner, Token};
+use crate::partitioner::{DecoratedKey, Partitioner, Token};
 pub(crate) use cells::sort_cells;
 use meeting::Meeting;
 pub use row::OwnedRow;
@@ -99,6 +99,8 @@ struct Input<S> {
     is_member: bool,
     /// Orders its partition among those of the others, as far as a number can.
     rank: i64,
+    /// That of its partition's key, where there are others.
+    hash: (u64, u64),
     /// It stands on an unfiltered that was not merged yet.
     has_unfiltered: bool,
     /// It stands on the present position.
@@ -135,6 +137,7 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             has_partition: false,
             is_member: false,
             rank: 0,
+            hash: (0, 0),
             has_unfiltered: false,
             is_in_group: false,
             open: DeletionTime::LIVE,
@@ -171,7 +174,9 @@ impl<'a, S: PartitionSource> Merge<'a, S> {
             }
             input.has_partition = input.source.next_partition()?;
             if input.has_partition && !alone {
-                let token = self.rules.partitioner.token(input.source.partition().key);
+                let key = input.source.partition().key;
+                let DecoratedKey { token, hash, .. } = self.rules.partitioner.decorate(key);
+                input.hash = hash;
                 // Tokens of other kinds are not worth keeping: they are compared where they lie.
                 input.rank = match token {
                     Token::Long(token) => token,
@@ -225,6 +230,15 @@ impl<S: PartitionSource> PartitionSource for Merge<'_, S> {
             meeting.begin(self.rules, self.order, &mut self.inputs)?;
         }
         Ok(self.members.count > 0)
+    }
+
+    #[inline]
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        let input = &self.inputs[self.members.first];
+        match self.inputs.len() {
+            1 => input.source.key_hash(),
+            _ => Some(input.hash),
+        }
     }
 
     #[inline]

@@ -256,6 +256,11 @@ impl<S: PartitionSource, O: FnMut(&[u8]) -> Result<Purgeable>> PartitionSource f
     }
 
     #[inline]
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        self.source.key_hash()
+    }
+
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         let head = self.source.partition();
         PartitionHead {

@@ -70,6 +70,11 @@ pub trait PartitionSource {
     /// The partition it stands on. Panics before the first `next_partition` that returned true.
     fn partition(&self) -> PartitionHead<'_>;
 
+    /// [`murmur3_128`](crate::partitioner::murmur3_128) of the partition's key, where it is known already.
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Advances to the next row or marker of the partition. `false` at its end.
     fn next_unfiltered(&mut self) -> Result<bool>;
 
@@ -86,6 +91,9 @@ impl<S: PartitionSource + ?Sized> PartitionSource for Box<S> {
     }
     fn partition(&self) -> PartitionHead<'_> {
         (**self).partition()
+    }
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        (**self).key_hash()
     }
     fn next_unfiltered(&mut self) -> Result<bool> {
         (**self).next_unfiltered()

@@ -175,6 +175,11 @@ impl PartitionSource for Held {
     }
 
     #[inline]
+    fn key_hash(&self) -> Option<(u64, u64)> {
+        Some(self.key.get().hash)
+    }
+
+    #[inline]
     fn partition(&self) -> PartitionHead<'_> {
         PartitionHead {
             key: self.key.bytes(),

@@ -267,11 +267,8 @@ impl SortedBuilder {
         if self.held.is_empty() {
             return Ok(());
         }
-        let hash = self.held.key().hash;
         let stats = self.bases();
-        self.gathered
-            .outputs
-            .append(&mut self.held, Some(hash), stats)?;
+        self.gathered.outputs.append(&mut self.held, stats)?;
         self.held.clear();
         Ok(())
     }

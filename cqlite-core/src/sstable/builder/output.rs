@@ -62,17 +62,15 @@ impl Outputs {
         stats: EncodingStats,
     ) -> Result<()> {
         while source.next_partition()? {
-            self.append(source, None, stats)?;
+            self.append(source, stats)?;
         }
         Ok(())
     }
 
-    /// Writes the partition that `source` stands on, whose key has this hash if it is known; an SSTable that is begun gets
-    /// these bases.
+    /// Writes the partition that `source` stands on; an SSTable that is begun gets these bases.
     pub fn append<S: PartitionSource + ?Sized>(
         &mut self,
         source: &mut S,
-        hash: Option<(u64, u64)>,
         stats: EncodingStats,
     ) -> Result<()> {
         (self.watch)()?;
@@ -86,7 +84,7 @@ impl Outputs {
                 self.options.clone(),
             )?),
         };
-        writer.append_hashed(source, hash)?;
+        writer.append(source)?;
         if writer.on_disk() >= self.max_size
             && let Some(writer) = self.writer.take()
         {

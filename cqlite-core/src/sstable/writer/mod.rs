@@ -307,22 +307,13 @@ impl SSTableWriter {
     /// `InvalidInput` for a partition, row or marker that does not sort behind the one before it, and for what the format
     /// cannot hold; `Io`; those of the source. After one nothing more can be written.
     pub fn append<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<bool> {
-        self.append_hashed(source, None)
-    }
-
-    /// As [`append`](Self::append), given the [`murmur3_128`](crate::partitioner::murmur3_128) of the key, if it is known.
-    pub(crate) fn append_hashed<S: PartitionSource + ?Sized>(
-        &mut self,
-        source: &mut S,
-        hash: Option<(u64, u64)>,
-    ) -> Result<bool> {
         if self.failed {
             return Err(Error::invalid("the SSTable cannot go on after an error")
                 .in_file(&self.descriptor.path(&Component::Data)));
         }
         self.failed = true;
         let written = self
-            .append_partition(source, hash)
+            .append_partition(source)
             .map_err(|e| e.in_partition(source.partition().key))?;
         self.failed = false;
         Ok(written)
@@ -339,11 +330,7 @@ impl SSTableWriter {
         Ok(())
     }
 
-    fn append_partition<S: PartitionSource + ?Sized>(
-        &mut self,
-        source: &mut S,
-        hash: Option<(u64, u64)>,
-    ) -> Result<bool> {
+    fn append_partition<S: PartitionSource + ?Sized>(&mut self, source: &mut S) -> Result<bool> {
         let mut more = source.next_unfiltered()?;
         while more && says_nothing(&source.unfiltered()) {
             more = source.next_unfiltered()?;
@@ -352,7 +339,7 @@ impl SSTableWriter {
         if !more && head.deletion.is_live() && head.static_row.is_none_or(|row| row.is_empty()) {
             return Ok(false);
         }
-        self.start_partition(&head, hash)?;
+        self.start_partition(&head, source.key_hash())?;
         while more {
             self.unfiltered(&source.unfiltered())?;
             more = source.next_unfiltered()?;
