@@ -43,12 +43,13 @@ jdk.management/com.sun.management.internal""".split()
 class Jvm:
     """A Java process that answers one JSON line with one JSON line."""
 
-    def __init__(self, version, main, clock, frozen=False, partitioner="Murmur3Partitioner", ulids=False, home=None, settings=""):
+    def __init__(self, version, main, clock, frozen=False, partitioner="Murmur3Partitioner", ulids=False, home=None, settings="", keep=False):
         fmt, compat = VERSIONS[version]
         self.home = home or os.path.join(WORK, "home")
-        shutil.rmtree(self.home, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.home, ignore_errors=True)
         for d in ("conf", "logs"):
-            os.makedirs(os.path.join(self.home, d))
+            os.makedirs(os.path.join(self.home, d), exist_ok=keep)
         self._configure(fmt, compat, partitioner, ulids, settings)
         command = ["java"]
         command += [f"--add-exports={p}=ALL-UNNAMED" for p in EXPORTS]
