@@ -36,6 +36,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         Ok(())
     })?;
-    println!("{} mutations, up to {:?}", replayed.mutations, log.position());
+    println!(
+        "{} mutations, up to {:?}",
+        replayed.mutations,
+        log.position()
+    );
     Ok(())
 }

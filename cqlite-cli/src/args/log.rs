@@ -17,7 +17,8 @@ directory.
 Examples:
   cqlite commitlog /var/lib/cassandra
   cqlite commitlog CommitLog-8-1763748000123.log --schema schema.cql
-  cqlite commitlog commitlog/ --table shop.orders | jq -c .updates";
+  cqlite commitlog commitlog/ --table shop.orders | jq -c .updates
+  cqlite commitlog commitlog/ --replay restored/ --schema schema.cql";
 
 /// Options of `commitlog`.
 #[derive(Args)]
@@ -33,6 +34,9 @@ pub struct CommitlogArgs {
     /// Show updates of this keyspace only
     #[arg(long, value_name = "KEYSPACE")]
     pub keyspace: Option<String>,
+    /// Replay into SSTables in DIR/keyspace/table-id/ rather than show
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
     /// What is done about damage
     #[arg(long, value_enum, default_value_t = OnDamage::Stop)]
     pub on_damage: OnDamage,

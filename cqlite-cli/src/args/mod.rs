@@ -85,7 +85,7 @@ pub enum Verb {
     /// Make SSTables of CSV, lines of JSON or CQL statements
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(ImportArgs),
-    /// Show the mutations of commit log segments
+    /// Show or replay the mutations of commit log segments
     #[command(after_help = COMMITLOG_EXAMPLES)]
     Commitlog(CommitlogArgs),
     /// Run statements on a database directory

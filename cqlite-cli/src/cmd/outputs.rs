@@ -54,6 +54,11 @@ impl OutputDirectory {
         Ok(directory)
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where new SSTables go, as the command line says.
     ///
     /// # Errors

@@ -157,3 +157,37 @@ fn damage() {
     let shown = run(&["commitlog", "nb"]);
     assert_eq!((shown.status, &*shown.out), (2, ""));
 }
+
+#[test]
+fn replayed_into_sstables() {
+    for case in cases() {
+        let work = tempfile::tempdir().unwrap();
+        let out = work.path().join("made/here");
+        let into = ["--replay", out.to_str().unwrap()];
+        let replayed = show(&case, &into);
+        assert_eq!(replayed.status, 0, "{}", replayed.err);
+        assert_eq!(replayed.out.lines().count(), 6, "{}", replayed.out);
+        let now = fs::read_to_string(case.join("now")).unwrap();
+        let answers = fs::read_to_string(case.join("answers.jsonl")).unwrap();
+        for answer in answers.lines() {
+            let answer: Value = serde_json::from_str(answer).unwrap();
+            let cql = answer["cql"].as_str().unwrap();
+            let mut query = cqlite();
+            query
+                .args(["query", "--now", now.trim()])
+                .arg(&out)
+                .arg(cql);
+            let told = ran(query.output().unwrap());
+            let rows = answer["rows"].as_array().unwrap();
+            let rows: Vec<&str> = rows.iter().map(|row| row.as_str().unwrap()).collect();
+            let found: Vec<&str> = told.out.lines().collect();
+            assert_eq!(found, rows, "{cql} {}", told.err);
+        }
+        // Once more, another SSTable beside says the same; of one table alone, only that.
+        let replayed = show(&case, &[&into[..], &["--table", "log.counts"]].concat());
+        assert_eq!((replayed.status, replayed.out.lines().count()), (0, 1));
+        assert!(replayed.out.contains("oa-2-big"), "{}", replayed.out);
+        let verified = ran(cqlite().arg("verify").arg(&out).output().unwrap());
+        assert_eq!(verified.status, 0, "{}", verified.out);
+    }
+}

@@ -38,6 +38,10 @@ pub struct UpdateEncoder {
     regulars: Names,
     /// Columns of a row.
     columns: Vec<u32>,
+    /// The key of a partition.
+    key: Vec<u8>,
+    /// A partition's first row as one of several.
+    first: Vec<u8>,
 }
 
 /// Names of columns, each behind its length.
@@ -107,6 +111,8 @@ impl UpdateEncoder {
             statics: Names::new(&stream.statics),
             regulars: Names::new(&stream.regulars),
             columns: Vec::new(),
+            key: Vec::new(),
+            first: Vec::new(),
         })
     }
 
@@ -195,40 +201,73 @@ impl UpdateEncoder {
         out: &mut Vec<u8>,
         source: &mut S,
     ) -> Result<()> {
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        key.extend_from_slice(source.partition().key);
+        let done = self.keyed_partition(out, &key, source);
+        self.key = key;
+        done
+    }
+
+    fn keyed_partition<S: PartitionSource>(
+        &mut self,
+        out: &mut Vec<u8>,
+        key: &[u8],
+        source: &mut S,
+    ) -> Result<()> {
         let mut bases = EncodingStatsCollector::default();
+        let mut flags = HAS_ROW_ESTIMATE;
         let head = source.partition();
-        let key = head.key.to_vec();
         let deletion = head.deletion;
-        bases.deletion(deletion);
+        if !deletion.is_live() {
+            bases.deletion(deletion);
+            flags |= HAS_PARTITION_DELETION;
+        }
         if let Some(row) = head.static_row {
             bases.row(row);
+            flags |= HAS_STATIC_ROW;
         }
-        let has_static = head.static_row.is_some();
         let mut has_more = source.next_unfiltered()?;
-        if deletion.is_live() && !has_static && !has_more {
-            self.put_key(out, &key)?;
+        if flags == HAS_ROW_ESTIMATE && !has_more {
+            self.put_key(out, key)?;
             out.push(IS_EMPTY);
             return Ok(());
         }
         // Others are relative to the first as well, at worst in more bytes.
+        let mut lone = false;
         if has_more {
             match source.unfiltered() {
-                Unfiltered::Row(row) => bases.row(row),
+                Unfiltered::Row(row) => {
+                    bases.row(row);
+                    self.collect_columns(row);
+                    lone =
+                        flags == HAS_ROW_ESTIMATE && self.columns.len() < self.regulars.ends.len();
+                }
                 Unfiltered::Marker(marker) => {
                     bases.deletion(marker.open());
                     bases.deletion(marker.close());
                 }
             }
         }
-        let mut flags = HAS_ROW_ESTIMATE;
-        if !deletion.is_live() {
-            flags |= HAS_PARTITION_DELETION;
+        let bases = bases.stats();
+        let start = out.len();
+        self.start(out, key, flags, bases)?;
+        // A row that is alone lists its own columns. Whether it is alone is seen when it is gone.
+        self.first.clear();
+        if lone && let Unfiltered::Row(row) = source.unfiltered() {
+            self.encoder.row(&mut self.first, row, 0)?;
+            self.regulars.put(&self.columns, out)?;
+            out.put_uvint(1);
+            self.encoder.lone_row(out, row)?;
+            has_more = source.next_unfiltered()?;
+            if !has_more {
+                out.push(END_OF_UPDATE);
+                return Ok(());
+            }
+            out.truncate(start);
+            self.start(out, key, flags, bases)?;
         }
-        if has_static {
-            flags |= HAS_STATIC_ROW;
-        }
-        self.start(out, &key, flags, bases.stats())?;
-        if has_static {
+        if flags & HAS_STATIC_ROW != 0 {
             self.statics.put_all(out);
         }
         self.regulars.put_all(out);
@@ -238,15 +277,22 @@ impl UpdateEncoder {
         if let Some(row) = source.partition().static_row {
             self.encoder.row(out, row, 0)?;
         }
-        // Nobody relies on it.
-        out.put_uvint(0);
+        let estimate = out.len();
+        let mut rows = u8::from(!self.first.is_empty());
+        out.push(0);
+        out.put(&self.first);
         while has_more {
             match source.unfiltered() {
-                Unfiltered::Row(row) => self.encoder.row(out, row, 0)?,
+                Unfiltered::Row(row) => {
+                    self.encoder.row(out, row, 0)?;
+                    rows = rows.saturating_add(1);
+                }
                 Unfiltered::Marker(marker) => self.encoder.marker(out, marker, 0)?,
             }
             has_more = source.next_unfiltered()?;
         }
+        // As many as one byte tells: it is but a guess.
+        out[estimate] = rows.min(0x7f);
         out.push(END_OF_UPDATE);
         Ok(())
     }

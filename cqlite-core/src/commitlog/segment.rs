@@ -105,6 +105,8 @@ struct Section {
     end: u64,
     /// Nothing follows in the file: the section may be torn.
     is_open: bool,
+    /// Offset of its marker in the file.
+    marker: u64,
 }
 
 /// Bytes at the front of what is being read, which starts somewhere in the file.
@@ -254,6 +256,7 @@ impl SegmentReader {
                         self.damage(what, self.base + section.at, false)?;
                     }
                 }
+                Err(_) if self.was_closed(section)? => {}
                 Err(fault) => {
                     let torn = section.is_open && !self.has_record_after(section)?;
                     self.section = match fault.resume {
@@ -264,6 +267,28 @@ impl SegmentReader {
                 }
             }
         }
+    }
+
+    /// Whether a log that is being written has closed the section, and begun another one, since its marker was read. It is
+    /// then to be read on as what it is now.
+    fn was_closed(&mut self, section: Section) -> Result<bool> {
+        if !section.is_open || self.descriptor.compression.is_some() {
+            return Ok(false);
+        }
+        let Marker::End { end, .. } = self.read_marker(section.marker)? else {
+            return Ok(false);
+        };
+        if end >= section.end || end < section.at {
+            return Ok(false);
+        }
+        self.next = Some(end);
+        self.window.bytes.clear();
+        self.section = Some(Section {
+            end,
+            is_open: false,
+            ..section
+        });
+        Ok(true)
     }
 
     /// The record it stands on. `None` unless [`advance`](Self::advance) just returned true.
@@ -323,6 +348,7 @@ impl SegmentReader {
                                 at: 0,
                                 end,
                                 is_open,
+                                marker: at,
                             })
                         }
                         Err(what) => self.damage(what, at, is_open)?,
@@ -333,6 +359,7 @@ impl SegmentReader {
                         at: body,
                         end,
                         is_open,
+                        marker: at,
                     });
                 }
                 Ok(true)

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The smallest segment, in bytes.
 const SEGMENT_BYTES_MIN: u32 = 4096;
 
+/// How long an append waits for room before flushes are asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// When what was appended is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncMode {
@@ -401,7 +404,9 @@ impl Shared {
             return Err(e);
         }
         let Some(mut next) = writing.spare.take() else {
-            if !self.has_space(&writing) && self.on_pressure.get().is_none() {
+            // Nobody would ever make room.
+            let is_hopeless = self.on_pressure.get().is_none() || writing.full.is_empty();
+            if !self.has_space(&writing) && is_hopeless {
                 let most = self.options.total_bytes;
                 return Err(
                     Error::invalid(format!("the commit log has reached its {most} bytes"))
@@ -409,8 +414,12 @@ impl Shared {
                 );
             }
             self.wake.notify_one();
-            let writing = self.changed.wait(writing);
-            return Ok(writing.unwrap_or_else(PoisonError::into_inner));
+            let waited = self.changed.wait_timeout(writing, ASK_AGAIN);
+            let (mut writing, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                writing.asked_at = None;
+            }
+            return Ok(writing);
         };
         next.begin();
         let last = std::mem::replace(&mut writing.active, next);

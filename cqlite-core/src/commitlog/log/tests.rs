@@ -78,6 +78,41 @@ fn what_is_appended_is_read_also_while_it_is_written() {
     }
 }
 
+/// Readers meet sections that end, and segments that begin, while they read.
+#[test]
+fn a_log_is_read_while_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = LogOptions {
+        segment_bytes: 1 << 16,
+        ..SMALL
+    };
+    let log = CommitLog::open(directory.path(), options).unwrap();
+    let count = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..6000 {
+                log.append(&mutation(1, &format!("{n:06}"))).unwrap();
+                count.store(n + 1, Ordering::Release);
+                if n % 3 == 0 {
+                    log.sync().unwrap();
+                }
+            }
+        });
+        while count.load(Ordering::Acquire) < 6000 {
+            let known = count.load(Ordering::Acquire);
+            let found = read(directory.path());
+            assert!(found.len() >= known);
+            let mut numbers = (0..).map(|n| format!("{n:06}"));
+            assert!(
+                found
+                    .iter()
+                    .all(|(_, text)| Some(text) == numbers.next().as_ref())
+            );
+        }
+    });
+    assert_eq!(read(directory.path()).len(), 6000);
+}
+
 #[test]
 fn threads_share_syncs() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,63 +1,73 @@
-//! `commitlog`: the mutations of a commit log, as JSON.
+//! `commitlog`: the mutations of a commit log, as JSON, or replayed into SSTables.
 //!
 //! An object a mutation: `segment` (file name), `position` (where its record starts), `size` (bytes of the mutation),
 //! `keyspace`, and `updates`, an array: `table`, `id`, and what `dump -l` prints of a partition, positions being those in
 //! the mutation. Of an update whose table no schema names there are `id` and `bytes`, the latter up to the mutation's end.
 
-use super::dump::Context;
-use super::dump::json::JsonPrinter;
-use super::dump::layout::Lines;
+mod replay;
+mod show;
+
 use super::now;
 use crate::args::{CommitlogArgs, OnDamage};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
-use cqlite_core::commitlog::{
-    LogReader, MutationReader, ReplayPolicy, TableId, Update, UpdateSource, segments,
-};
-use cqlite_core::model::{PartitionSource, StreamHeader};
+use cqlite_core::commitlog::{Damage, LogReader, ReplayPolicy, TableId, segments};
 use cqlite_core::schema::{Schema, TableSchema, parse_schema};
-use cqlite_core::types::write_json_string;
 use cqlite_core::{Error, ErrorKind, Result};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a log may lie in, or beside, a data directory.
-const LOG_DIRECTORIES: [&str; 4] = ["commitlog", ".cqlite", "../commitlog", "../.cqlite"];
+const LOG_DIRECTORIES: [&str; 3] = ["commitlog", ".cqlite/commitlog", "../commitlog"];
 
 /// Where the schema's tables may lie, seen from a log.
-const SCHEMA_DIRECTORIES: [&str; 3] =
-    ["system_schema", "../system_schema", "../data/system_schema"];
+const SCHEMA_DIRECTORIES: [&str; 4] = [
+    "system_schema",
+    "../system_schema",
+    "../data/system_schema",
+    "../../system_schema",
+];
 
-/// Prints all mutations. What precedes an error is printed.
+/// Prints all mutations, or replays them. What precedes an error is printed; nothing is replayed then.
 pub fn run(args: &CommitlogArgs) -> Result<(), Failure> {
     let paths = find_segments(&args.path)?;
     let now = now(args.now);
     let schema = find_schema(args, &paths, now)?;
     let filter = Filter::new(args, &schema)?;
-    let mut log = LogReader::open(paths, policy(args.on_damage))?;
+    let policy = policy(args.on_damage);
+    if let Some(directory) = &args.replay {
+        return replay::run(directory, paths, policy, &schema, &filter);
+    }
+    let mut log = LogReader::open(paths, policy)?;
     let mut out = Out::stdout()?;
-    let printed = print(args, &mut log, &schema, &filter, now, &mut out);
-    // What precedes a fault is printed.
+    let printed = show::print(args, &mut log, &schema, &filter, now, &mut out);
     out.flush()?;
-    let mut is_bad = false;
-    for damage in log.take_passed_over() {
+    let damaged = tell_damage(&log.take_passed_over());
+    tell_unknown(printed?, "their ids are shown");
+    damaged
+}
+
+fn tell_unknown(updates: u64, what: &str) {
+    if updates > 0 {
+        tell(format_args!(
+            "{updates} updates are of tables that the schema does not have: {what}"
+        ));
+    }
+}
+
+/// Says what was passed over; the data is bad if it was more than a torn end.
+fn tell_damage(passed_over: &[Damage]) -> Result<(), Failure> {
+    for damage in passed_over {
         let what = match damage.is_torn_end {
             true => "the log ends here, in the middle of what was being written",
             false => "passed over",
         };
-        is_bad |= !damage.is_torn_end;
         tell(format_args!("{}: {what}", damage.error));
     }
-    let unknown = printed?;
-    if unknown > 0 {
-        tell(format_args!(
-            "{unknown} updates are of tables that the schema does not have: their ids are shown"
-        ));
-    }
-    match is_bad {
-        true => Err(Failure::Said(1)),
-        false => Ok(()),
+    match passed_over.iter().all(|damage| damage.is_torn_end) {
+        true => Ok(()),
+        false => Err(Failure::Said(1)),
     }
 }
 
@@ -136,6 +146,12 @@ fn load_schema(args: &CommitlogArgs, segments: &[PathBuf], now: i64) -> Result<S
             };
         }
     }
+    if let Some(directory) = &args.replay {
+        let system = directory.join("system_schema");
+        if system.is_dir() {
+            return Schema::load(&system, now);
+        }
+    }
     Ok(Schema::default())
 }
 
@@ -207,118 +223,4 @@ fn parse_id(text: &str) -> Option<TableId> {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(id)
-}
-
-fn write_id(id: &TableId, text: &mut Vec<u8>) {
-    let digits: String = id.iter().map(|b| format!("{b:02x}")).collect();
-    write_json_string(&digits, text);
-}
-
-/// Prints the mutations; returns how many updates were of unknown tables.
-fn print(
-    args: &CommitlogArgs,
-    log: &mut LogReader,
-    schema: &Tables,
-    filter: &Filter,
-    now: i64,
-    out: &mut Out,
-) -> Result<u64, Failure> {
-    let headers: HashMap<TableId, StreamHeader> = schema
-        .iter()
-        .map(|(id, table)| (*id, StreamHeader::of_table(table)))
-        .collect();
-    let mut printers = HashMap::new();
-    let mut mutations = MutationReader::new(|id| schema.get(id).cloned());
-    let mut unknown = 0;
-    while log.advance()? {
-        let Some((segment, record)) = log.record() else {
-            break;
-        };
-        let version = segment.descriptor().version;
-        let start = out.text.len();
-        let mut failed = None;
-        let mut shown = 0;
-        let read = mutations.each_update(version, record.mutation, |update| {
-            if failed.is_some() {
-                return Ok(());
-            }
-            let id = match &update {
-                Update::Known { table, .. } => table.id.unwrap_or_default(),
-                Update::Unknown { table, .. } => *table,
-            };
-            if !filter.shows(&id) {
-                return Ok(());
-            }
-            let text = &mut out.text;
-            if shown == 0 {
-                text.extend_from_slice(br#"{"segment":"#);
-                let name = segment.path().file_name().unwrap_or_default();
-                write_json_string(&name.to_string_lossy(), text);
-                let (at, size) = (record.start, record.mutation.len());
-                text.extend_from_slice(
-                    format!(r#","position":{at},"size":{size},"keyspace":"#).as_bytes(),
-                );
-                match &update {
-                    Update::Known { table, .. } => write_json_string(&table.keyspace, text),
-                    Update::Unknown { .. } => text.extend_from_slice(b"null"),
-                }
-                text.extend_from_slice(br#","updates":["#);
-            } else {
-                text.push(b',');
-            }
-            shown += 1;
-            match update {
-                Update::Unknown { table, bytes } => {
-                    unknown += 1;
-                    text.extend_from_slice(br#"{"id":"#);
-                    write_id(&table, text);
-                    text.extend_from_slice(format!(r#","bytes":{bytes}}}"#).as_bytes());
-                }
-                Update::Known { table, source } => {
-                    let printer = printers.entry(id).or_insert_with(|| {
-                        let context = Context {
-                            header: &headers[&id],
-                            is_index: false,
-                            now,
-                            raw_timestamps: args.raw_timestamps,
-                        };
-                        let mut prefix = br#"{"table":"#.to_vec();
-                        write_json_string(&table.name, &mut prefix);
-                        prefix.extend_from_slice(br#","id":"#);
-                        write_id(&id, &mut prefix);
-                        prefix.push(b',');
-                        JsonPrinter::<Lines>::within(&context, &prefix)
-                    });
-                    failed = partition(printer, source, out).err();
-                }
-            }
-            Ok(())
-        });
-        let placed = |e: Error| record.place(e, segment.path());
-        let done = match failed {
-            Some(failure) => Err(failure.placed(placed)),
-            None => read.map_err(|e| placed(e).into()),
-        };
-        if let Err(failure) = done {
-            // Half a line is of no use, unless it is so long that its start is written.
-            out.text.truncate(start);
-            return Err(failure);
-        }
-        if shown > 0 {
-            out.text.extend_from_slice(b"]}\n");
-        }
-        out.drain()?;
-    }
-    Ok(unknown)
-}
-
-fn partition(
-    printer: &mut JsonPrinter<'_, Lines>,
-    source: &mut UpdateSource<'_>,
-    out: &mut Out,
-) -> Result<(), Failure> {
-    while source.next_partition()? {
-        printer.partition(source, out)?;
-    }
-    Ok(())
 }
