@@ -128,6 +128,12 @@ impl TableReader {
     /// # Errors
     /// `InvalidInput` for other columns, or another partitioner.
     pub fn with_memtables(mut self, memtables: Vec<Arc<Memtable>>) -> Result<Self> {
+        // Without any SSTable nothing else tells the partitioner.
+        if let (Some(first), true) = (memtables.first(), self.sstables.is_empty())
+            && first.header() == self.header()
+        {
+            self.rules = first.rules().clone();
+        }
         for memtable in &memtables {
             if memtable.header() != self.header() || memtable.partitioner() != self.partitioner() {
                 return Err(Error::invalid(format!(

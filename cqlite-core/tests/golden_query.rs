@@ -1,9 +1,12 @@
 //! Every statement of the golden tables gives Cassandra's own rows, in Cassandra's order, or is refused as Cassandra
-//! refuses it; also when the table's SSTables have been compacted into one.
+//! refuses it; also when the table's SSTables have been compacted into one, and when all of it is in memory.
 
+use cqlite_core::commitlog::apply;
 use cqlite_core::compaction::{Compaction, CompressionChange, Destination};
 use cqlite_core::cql::ast::Select;
 use cqlite_core::cql::parse_select;
+use cqlite_core::memtable::{Memtable, Update};
+use cqlite_core::partitioner::TokenRange;
 use cqlite_core::query::{Plan, PlanOptions};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::{IndexSchema, Schema, parse_schema};
@@ -14,6 +17,7 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/golden")
@@ -56,6 +60,20 @@ impl Table {
             indexes: schema.indexes_of(table),
             reader: TableReader::open(table.clone(), sstables)?,
             now,
+        })
+    }
+
+    /// The same with all of its rows in a memtable.
+    fn in_memory(self) -> Result<Table> {
+        let rules = self.reader.rules().clone();
+        let mut update = Update::new(rules.clone());
+        apply(&mut self.reader.scan(&TokenRange::ALL)?, &mut update)?;
+        let memtable = Memtable::new(rules);
+        memtable.apply(&update)?;
+        let reader = TableReader::open(self.reader.schema().clone(), Vec::new())?;
+        Ok(Table {
+            reader: reader.with_memtables(vec![Arc::new(memtable)])?,
+            ..self
         })
     }
 
@@ -161,26 +179,30 @@ fn read_now(file: &Path) -> i64 {
     fs::read_to_string(file).unwrap().trim().parse().unwrap()
 }
 
-#[test]
-fn every_golden_table_answers_as_cassandra_does() {
+/// Where golden tables of these versions, as `make` makes them, answer otherwise than Cassandra does; and how many statements
+/// there are.
+fn differences(
+    versions: &[PathBuf],
+    make: impl Fn(&str, Table) -> Result<Option<Table>>,
+) -> (Vec<String>, usize) {
     let (mut differences, mut statements) = (Vec::new(), 0);
-    for version in directories(&golden()) {
-        for directory in directories(&version) {
+    for version in versions {
+        for directory in directories(version) {
             let answers = directory.join("answers.jsonl");
             if !answers.exists() {
                 continue;
             }
-            let place = directory
-                .strip_prefix(golden())
-                .unwrap()
-                .display()
-                .to_string();
+            let place = directory.strip_prefix(golden()).unwrap();
+            let place = place.display().to_string();
             let ddl = fs::read_to_string(directory.join("schema.cql")).unwrap();
             let table = parse_schema(&ddl, None).and_then(|schema| {
-                Table::open(&directory, &schema, read_now(&directory.join("now")))
+                let now = read_now(&directory.join("now"));
+                let name = directory.file_name().unwrap().to_str().unwrap();
+                make(name, Table::open(&directory, &schema, now)?)
             });
             let table = match table {
-                Ok(table) => table,
+                Ok(Some(table)) => table,
+                Ok(None) => continue,
                 Err(e) => {
                     differences.push(format!("{place}: {e}"));
                     continue;
@@ -195,8 +217,12 @@ fn every_golden_table_answers_as_cassandra_does() {
             }
         }
     }
+    (differences, statements)
+}
+
+fn check((differences, statements): (Vec<String>, usize), least: usize) {
     assert!(
-        statements > 7_000,
+        statements > least,
         "only {statements} statements were found"
     );
     assert!(
@@ -205,6 +231,25 @@ fn every_golden_table_answers_as_cassandra_does() {
         differences.len(),
         differences.join("\n")
     );
+}
+
+#[test]
+fn every_golden_table_answers_as_cassandra_does() {
+    let versions = directories(&golden());
+    check(differences(&versions, |_, table| Ok(Some(table))), 7_000);
+}
+
+/// Tables whose answers depend on where the rows are: what is not asked for is read of SSTables as far as their decoding has
+/// it (`DeserializationHelper`), and filtered out of rows in memory (`BTreeRow.filter`); and which of two equal decimals is shown.
+const NOT_IN_MEMORY: [&str; 3] = ["asked_for", "asked_for_elements", "merge_equal_decimals"];
+
+#[test]
+fn tables_in_memory_answer_as_cassandra_does() {
+    let make = |name: &str, table: Table| match NOT_IN_MEMORY.contains(&name) {
+        true => Ok(None),
+        false => table.in_memory().map(Some),
+    };
+    check(differences(&[golden().join("oa")], make), 2_000);
 }
 
 /// Tables that a compaction changes the answers of, in Cassandra too: which rows are empty, and which of two equal

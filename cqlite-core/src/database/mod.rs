@@ -53,8 +53,11 @@ const LOG_DIRECTORY: &str = "commitlog";
 /// Bytes of memory for rows unless told otherwise.
 pub const MEMTABLE_BYTES: usize = 64 << 20;
 
-/// Writes between two looks at the memory of all tables.
-const WRITES_UNWATCHED: u64 = 256;
+/// Bytes that are written between two looks at the memory of all tables and the length of the log, at most.
+const UNWATCHED_BYTES: u64 = 1 << 18;
+
+/// What a write counts besides its bytes.
+const WRITE_BYTES: u64 = 256;
 
 /// How a database is opened.
 #[derive(Debug, Clone)]
@@ -110,7 +113,8 @@ struct Inner {
     log: CommitLog,
     flushed: Mutex<Flushed>,
     flusher: Flusher,
-    writes: AtomicU64,
+    /// Bytes that were written, for [`make_room`](Self::make_room).
+    written: AtomicU64,
     last_timestamp: AtomicI64,
     /// The last, so that nobody else has the directory while something of this is left.
     _lock: DirectoryLock,
@@ -195,7 +199,7 @@ impl Database {
             log,
             flushed: Mutex::new(flushed),
             flusher: Flusher::default(),
-            writes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             last_timestamp: AtomicI64::new(i64::MIN),
             _lock: lock,
         });
@@ -353,10 +357,15 @@ impl Inner {
         now_micros.max(last.saturating_add(1))
     }
 
-    /// Waits while memory or the log is full.
-    fn make_room(&self) -> Result<()> {
-        let number = self.writes.fetch_add(1, Ordering::Relaxed);
-        if !number.is_multiple_of(WRITES_UNWATCHED) {
+    /// Waits while memory or the log is full, before so many bytes are written. Nobody may wait for the log while a table is
+    /// locked, for it is flushes that make room there: so there is some left when this returns.
+    fn make_room(&self, bytes: usize) -> Result<()> {
+        let unwatched = UNWATCHED_BYTES
+            .min(self.options.log.total_bytes / 16)
+            .max(1);
+        let bytes = bytes as u64 + WRITE_BYTES;
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        if before / unwatched == before.wrapping_add(bytes) / unwatched {
             return Ok(());
         }
         loop {
@@ -364,7 +373,7 @@ impl Inner {
             let sizes = state.tables.values().map(|table| (table.memory(), table));
             let sizes: Vec<_> = sizes.filter(|(bytes, _)| *bytes > 0).collect();
             let all: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
-            let is_log_full = self.log.bytes() > self.options.log.total_bytes / 4 * 3;
+            let is_log_full = self.log.bytes() > self.options.log.total_bytes / 2;
             if is_log_full {
                 sizes
                     .iter()

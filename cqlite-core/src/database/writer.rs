@@ -67,7 +67,7 @@ impl Writer {
     }
 
     fn try_write(&mut self) -> Result<Position> {
-        self.inner.make_room()?;
+        self.inner.make_room(self.update.bytes())?;
         self.bytes.clear();
         self.ends.clear();
         let mut source = self.update.source()?;

@@ -290,6 +290,40 @@ fn ranges_of_tokens() {
 }
 
 #[test]
+fn partitioners_of_all_kinds() {
+    for partitioner in [
+        Partitioner::Random,
+        Partitioner::ByteOrdered,
+        Partitioner::OrderPreserving,
+    ] {
+        let rules = MergeRules::new(kv_rules().header().clone(), partitioner.clone());
+        let rules = Arc::new(rules);
+        let memtable = Memtable::new(rules.clone());
+        let mut update = Update::new(rules);
+        let mut keys: Vec<[u8; 8]> = (0..500u64)
+            .map(|i| (i * 7919 % 500).to_be_bytes())
+            .collect();
+        for key in keys.iter().chain(&keys[..50]) {
+            let (bytes, row) = numbered(u64::from_be_bytes(*key));
+            update.clear();
+            update.add_row(key, RowRef::new(&bytes, &row)).unwrap();
+            memtable.apply(&update).unwrap();
+        }
+        keys.sort_by(|a, b| partitioner.compare_keys(a, b));
+        let mut source = memtable.scan(&TokenRange::ALL);
+        for key in &keys {
+            assert!(source.next_partition().unwrap());
+            assert_eq!(source.partition().key, key);
+            let key = partitioner.decorate(key);
+            let read = memtable.read(key, &[Slice::ALL], false).unwrap();
+            assert!(read.unwrap().next_partition().unwrap());
+        }
+        assert!(!source.next_partition().unwrap());
+        assert!(!memtable.has(b"missing"));
+    }
+}
+
+#[test]
 fn concurrent_writers_and_readers() {
     const WRITES: u64 = 3000;
     let memtable = Memtable::new(kv_rules());
