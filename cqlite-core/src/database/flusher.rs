@@ -27,6 +27,14 @@ struct Waiting {
 impl Flusher {
     /// Flushes what is asked for, until [`end`](Self::end).
     pub fn run(&self, flush: impl Fn(&Table) -> Result<()>) {
+        // Whoever waits is told, however this ends.
+        struct End<'f>(&'f Flusher);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.end();
+            }
+        }
+        let _end = End(self);
         loop {
             let mut waiting = lock(&self.waiting);
             let table = loop {
@@ -77,7 +85,7 @@ impl Flusher {
     /// Waits for the end of a flush.
     ///
     /// # Errors
-    /// Its error.
+    /// Its error; `InvalidInput` if nobody flushes any more.
     pub fn wait(&self) -> Result<()> {
         let mut waiting = lock(&self.waiting);
         let before = waiting.done;
@@ -87,6 +95,7 @@ impl Flusher {
         }
         match waiting.failed.take() {
             Some(e) => Err(e),
+            None if waiting.has_ended => Err(Error::invalid("the database is closed")),
             None => Ok(()),
         }
     }

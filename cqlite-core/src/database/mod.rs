@@ -106,13 +106,13 @@ pub struct Database {
 struct Inner {
     directory: PathBuf,
     options: DatabaseOptions,
-    state: RwLock<Arc<State>>,
+    state: Arc<RwLock<Arc<State>>>,
     system: SystemTables,
     /// Held by who changes the schema.
     changing: Mutex<()>,
     log: CommitLog,
     flushed: Mutex<Flushed>,
-    flusher: Flusher,
+    flusher: Arc<Flusher>,
     /// Bytes that were written, for [`make_room`](Self::make_room).
     written: AtomicU64,
     last_timestamp: AtomicI64,
@@ -193,23 +193,22 @@ impl Database {
         let inner = Arc::new(Inner {
             directory: directory.to_owned(),
             options,
-            state: RwLock::new(Arc::new(state)),
+            state: Arc::new(RwLock::new(Arc::new(state))),
             system,
             changing: Mutex::new(()),
             log,
             flushed: Mutex::new(flushed),
-            flusher: Flusher::default(),
+            flusher: Arc::default(),
             written: AtomicU64::new(0),
             last_timestamp: AtomicI64::new(i64::MIN),
             _lock: lock,
         });
-        let asked = Arc::downgrade(&inner);
+        // Not all of it, or the log's own thread might be who ends the log.
+        let (state, flusher) = (inner.state.clone(), inner.flusher.clone());
         inner.log.on_pressure(Box::new(move |tables, _| {
-            if let Some(inner) = asked.upgrade() {
-                let state = inner.state();
-                for table in tables.iter().filter_map(|id| state.by_id(id)) {
-                    inner.flusher.request(table);
-                }
+            let state = state.read().unwrap_or_else(PoisonError::into_inner).clone();
+            for table in tables.iter().filter_map(|id| state.by_id(id)) {
+                flusher.request(table);
             }
         }));
         let of_thread = inner.clone();
