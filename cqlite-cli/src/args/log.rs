@@ -34,7 +34,8 @@ pub struct CommitlogArgs {
     /// Show updates of this keyspace only
     #[arg(long, value_name = "KEYSPACE")]
     pub keyspace: Option<String>,
-    /// Replay into SSTables in DIR/keyspace/table-id/ rather than show
+    /// Replay rather than show: into a database directory, else into SSTables
+    /// in DIR/keyspace/table-id/
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
     /// What is done about damage

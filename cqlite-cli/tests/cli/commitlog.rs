@@ -191,3 +191,48 @@ fn replayed_into_sstables() {
         assert_eq!(verified.status, 0, "{}", verified.out);
     }
 }
+
+#[test]
+fn replayed_into_a_database() {
+    let case = golden().join("../commitlog/v8");
+    let work = tempfile::tempdir().unwrap();
+    let database = work.path().join("db");
+    let statements = work.path().join("schema.cql");
+    let schema = fs::read_to_string(case.join("schema.cql")).unwrap();
+    let keyspace = "CREATE KEYSPACE log WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};";
+    fs::write(&statements, format!("{keyspace}\n{schema}")).unwrap();
+    let mut exec = cqlite();
+    exec.arg("exec").arg(&database).arg("-f").arg(&statements);
+    let made = ran(exec.output().unwrap());
+    assert_eq!(made.status, 0, "{}", made.err);
+    let replayed = show(&case, &["--replay", database.to_str().unwrap()]);
+    assert_eq!(replayed.status, 0, "{}", replayed.err);
+    assert!(
+        replayed.out.contains("log.counts: 3 updates"),
+        "{}",
+        replayed.out
+    );
+    let now = fs::read_to_string(case.join("now")).unwrap();
+    let answers = fs::read_to_string(case.join("answers.jsonl")).unwrap();
+    for answer in answers.lines() {
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        let cql = answer["cql"].as_str().unwrap();
+        let mut query = cqlite();
+        query
+            .args(["query", "--now", now.trim()])
+            .arg(&database)
+            .arg(cql);
+        let told = ran(query.output().unwrap());
+        let rows = answer["rows"].as_array().unwrap();
+        let rows: Vec<&str> = rows.iter().map(|row| row.as_str().unwrap()).collect();
+        assert_eq!(
+            told.out.lines().collect::<Vec<_>>(),
+            rows,
+            "{cql} {}",
+            told.err
+        );
+    }
+    // Its own log it replays by itself.
+    let own = show(&database, &["--replay", database.to_str().unwrap()]);
+    assert_eq!(own.status, 2, "{}", own.err);
+}

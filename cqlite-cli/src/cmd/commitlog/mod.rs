@@ -12,6 +12,7 @@ use crate::args::{CommitlogArgs, OnDamage};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::commitlog::{Damage, LogReader, ReplayPolicy, TableId, segments};
+use cqlite_core::database::OWN_DIRECTORY;
 use cqlite_core::schema::{Schema, TableSchema, parse_schema};
 use cqlite_core::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -33,9 +34,14 @@ const SCHEMA_DIRECTORIES: [&str; 4] = [
 pub fn run(args: &CommitlogArgs) -> Result<(), Failure> {
     let paths = find_segments(&args.path)?;
     let now = now(args.now);
+    let policy = policy(args.on_damage);
+    if let Some(directory) = &args.replay
+        && directory.join(OWN_DIRECTORY).is_dir()
+    {
+        return replay::run_database(directory, args, paths, policy, now);
+    }
     let schema = find_schema(args, &paths, now)?;
     let filter = Filter::new(args, &schema)?;
-    let policy = policy(args.on_damage);
     if let Some(directory) = &args.replay {
         return replay::run(directory, paths, policy, &schema, &filter);
     }

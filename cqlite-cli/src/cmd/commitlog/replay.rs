@@ -1,11 +1,14 @@
-//! The mutations of a log as SSTables: `DIR/keyspace/table-id/`, with a `schema.cql` where there is none.
+//! The mutations of a log as SSTables: `DIR/keyspace/table-id/`, with a `schema.cql` where there is none; or as writes, where
+//! DIR is a database directory.
 
 use super::{Filter, Tables, tell_damage, tell_unknown};
+use crate::args::CommitlogArgs;
 use crate::cmd::outputs::OutputDirectory;
 use crate::cmd::{counted, interrupt};
 use crate::failure::Failure;
 use crate::output::Out;
 use cqlite_core::commitlog::{MutationReader, ReplayPolicy, TableId, Update, apply, replay};
+use cqlite_core::database::{Database, DatabaseOptions, OWN_DIRECTORY, Writer};
 use cqlite_core::model::StreamHeader;
 use cqlite_core::schema::{TableSchema, describe};
 use cqlite_core::sstable::Version;
@@ -76,6 +79,80 @@ pub fn run(
     }
     out.flush()?;
     drop(root);
+    tell_unknown(replayed.unknown.values().sum(), "they are not replayed");
+    tell_damage(&replayed.passed_over)
+}
+
+/// Replays into the tables of a database, by its own schema.
+pub fn run_database(
+    directory: &Path,
+    args: &CommitlogArgs,
+    segments: Vec<PathBuf>,
+    policy: ReplayPolicy,
+    now: i64,
+) -> Result<(), Failure> {
+    let own = directory.join(OWN_DIRECTORY).canonicalize();
+    let is_own = |segment: &PathBuf| match (segment.canonicalize(), &own) {
+        (Ok(segment), Ok(own)) => segment.starts_with(own),
+        _ => false,
+    };
+    if segments.iter().any(is_own) {
+        return Err(Error::invalid("this is the log of the database itself")
+            .advise("it is replayed whenever the database is opened")
+            .in_file(directory)
+            .into());
+    }
+    interrupt::watch();
+    let database = Database::open(
+        directory,
+        DatabaseOptions {
+            create: false,
+            ..DatabaseOptions::new(now)?
+        },
+    )?;
+    let tables = database.schema().tables.into_iter();
+    let tables: Tables = tables
+        .filter_map(|table| Some((table.id?, Arc::new(table))))
+        .collect();
+    let filter = Filter::new(args, &tables)?;
+    let mut mutations = MutationReader::new(|id| tables.get(id).cloned());
+    let mut writers: BTreeMap<TableId, (Writer, u64)> = BTreeMap::new();
+    let replayed = replay(segments, policy, &mut mutations, |_, update| {
+        interrupt::check()?;
+        let Update::Known { table, source } = update else {
+            return Ok(());
+        };
+        let id = table.id.unwrap_or_default();
+        if !filter.shows(&id) {
+            return Ok(());
+        }
+        let (writer, count) = match writers.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let table = database.table(Some(&table.keyspace), &table.name)?;
+                new.insert((database.writer(&table)?, 0))
+            }
+        };
+        apply(source, writer.update())?;
+        writer.write()?;
+        *count += 1;
+        Ok(())
+    });
+    // What was written stays, also if the log is damaged behind it.
+    let closed = database.close();
+    let replayed = replayed.map_err(|e| interrupt::blame(e.into()))?;
+    closed?;
+    let mut out = Out::stdout()?;
+    for (id, (_, count)) in &writers {
+        let name = tables.get(id).map(|table| table.full_name());
+        let line = format!(
+            "{}: {}\n",
+            name.unwrap_or_default(),
+            counted(*count, "update")
+        );
+        out.text.extend_from_slice(line.as_bytes());
+    }
+    out.flush()?;
     tell_unknown(replayed.unknown.values().sum(), "they are not replayed");
     tell_damage(&replayed.passed_over)
 }

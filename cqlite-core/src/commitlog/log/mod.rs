@@ -368,7 +368,10 @@ impl Drop for CommitLog {
         }
         lock(&self.shared.writing).is_stopping = true;
         self.shared.wake.notify_all();
-        if let Some(service) = self.service.take() {
+        // What asks for flushes may hold whoever holds this, and be the last to do so.
+        let service = self.service.take();
+        let is_own = |s: &JoinHandle<()>| s.thread().id() == std::thread::current().id();
+        if let Some(service) = service.filter(|s| !is_own(s)) {
             let _ = service.join();
         }
         if let Some(spare) = lock(&self.shared.writing).spare.take() {
