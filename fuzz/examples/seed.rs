@@ -36,7 +36,8 @@ fn sized(bytes: &[u8]) -> Vec<u8> {
 
 fn main() {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(golden), Some(logs), Some(directory)) = (args.next(), args.next(), args.next()) else {
+    let (Some(golden), Some(logs), Some(directory)) = (args.next(), args.next(), args.next())
+    else {
         panic!("usage: seed <golden> <logs> <corpus>");
     };
     let mut corpus = Corpus {

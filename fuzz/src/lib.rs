@@ -3,16 +3,17 @@
 //!
 //! Many inputs are of several parts, each but the last with its length before it in two bytes; see [`part`].
 
+mod commitlog;
+mod language;
+
+pub use commitlog::commitlog;
+pub use language::{cql, cql_type, literals, marshal, schema, values};
+
 use cqlite_core::ErrorKind;
 use cqlite_core::bytes::Cursor;
-use cqlite_core::commitlog::{
-    LogVersion, MutationReader, ReplayPolicy, SegmentReader, Update, UpdateEncoder, start_mutation,
-};
-use cqlite_core::cql;
-use cqlite_core::cql::ast::Relation;
 use cqlite_core::io::{Mapped, Source};
 use cqlite_core::model::*;
-use cqlite_core::partitioner::{PartitionPosition, Partitioner, TokenRange, murmur3_128};
+use cqlite_core::partitioner::{PartitionPosition, Partitioner, murmur3_128};
 use cqlite_core::query::{Plan, PlanOptions};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::parse_schema;
@@ -390,117 +391,6 @@ pub fn row_index(input: &[u8]) {
     }
 }
 
-/// A statement.
-pub fn cql(input: &[u8]) {
-    let _ = cql::parse_select(text(input));
-    if let Err(e) = cql::parse_statement(text(input)) {
-        let _ = e.to_string();
-    }
-}
-
-/// Statements that define a schema.
-pub fn schema(input: &[u8]) {
-    if let Ok(schema) = parse_schema(text(input), Some("ks")) {
-        let _ = schema.table("ks", "t");
-        let _ = format!("{schema:?}").len();
-    }
-}
-
-/// A type's class name: what is printed of it is read as the same.
-pub fn marshal(input: &[u8]) {
-    let Ok((ty, _)) = CqlType::parse_marshal(text(input)) else {
-        return;
-    };
-    let _ = (ty.cql_name(), ty.fixed_length(), ty.freeze());
-    let name = ty.marshal_name();
-    if let Ok((again, _)) = CqlType::parse_marshal(&name) {
-        assert_eq!(again.marshal_name(), name);
-    }
-}
-
-/// A type in CQL.
-pub fn cql_type(input: &[u8]) {
-    if let Ok(ty) = CqlType::parse_cql(text(input), &|_, _| None) {
-        let _ = (ty.cql_name(), ty.marshal_name(), ty.fixed_length());
-    }
-}
-
-/// A type's class name, two values of it.
-pub fn values(input: &[u8]) {
-    let Some((name, rest)) = part(input) else {
-        return;
-    };
-    let Some((a, b)) = part(rest) else {
-        return;
-    };
-    let Ok((ty, _)) = CqlType::parse_marshal(text(name)) else {
-        return;
-    };
-    let mut out = Vec::new();
-    show(&ty, a, &mut out);
-    show(&ty, b, &mut out);
-    let _ = (
-        ty.validate(a),
-        ty.validate_cell(Some(a), Some(b)),
-        ty.validate_cell(None, None),
-    );
-    assert!(ty.compare(a, a).is_eq(), "a value that differs from itself");
-    assert_eq!(ty.compare(a, b), ty.compare(b, a).reverse());
-    if let Ok(json) = ty.to_json(a) {
-        assert!(json.len() <= 1 << 24);
-    }
-    let key = CqlType::Composite([ty].into());
-    for class in [
-        "RandomPartitioner",
-        "Murmur3Partitioner",
-        "LocalPartitioner",
-    ] {
-        let class = format!("org.apache.cassandra.dht.{class}");
-        if let Ok(partitioner) = Partitioner::from_class_name(&class, &key) {
-            let position = PartitionPosition::Key(partitioner.decorate(a));
-            let _ = partitioner.comparable(&position).count();
-            let _ = partitioner.compare_keys(a, b);
-            let _ = TokenRange::ALL.locate(&partitioner, a);
-        }
-    }
-}
-
-/// A type's class name, a term in CQL: what becomes of it is a value of the type, and shown as such.
-pub fn literals(input: &[u8]) {
-    let Some((name, rest)) = part(input) else {
-        return;
-    };
-    let Ok((ty, _)) = CqlType::parse_marshal(text(name)) else {
-        return;
-    };
-    let statement = format!("SELECT a FROM t WHERE a = {}", text(rest));
-    let Ok(select) = cql::parse_select(&statement) else {
-        return;
-    };
-    for relation in &select.relations {
-        let Relation::Column { value, .. } = relation else {
-            continue;
-        };
-        let Ok(literal) = value.to_literal() else {
-            continue;
-        };
-        match literal.to_bytes(&ty, 1_700_000_000_000) {
-            Ok(Some(bytes)) => {
-                // Cassandra takes any blob for a tinyint, and for a custom type.
-                let has_blob = statement.to_ascii_lowercase().contains("0x");
-                match ty.validate(&bytes) {
-                    Err(e) if !has_blob => panic!("{literal:?} becomes {bytes:x?}: {e}"),
-                    _ => {}
-                }
-                let mut out = Vec::new();
-                show(&ty, &bytes, &mut out);
-            }
-            Ok(None) => {}
-            Err(e) => assert!(!e.to_string().is_empty()),
-        }
-    }
-}
-
 /// Golden tables that are queried.
 pub const QUERIED: [&str; 6] = [
     "oa/literals",
@@ -540,7 +430,7 @@ pub fn query(input: &[u8]) {
     let Some((&table, statement)) = input.split_first() else {
         return;
     };
-    let Ok(select) = cql::parse_select(text(statement)) else {
+    let Ok(select) = cqlite_core::cql::parse_select(text(statement)) else {
         return;
     };
     let reader = &queried()[table as usize % QUERIED.len()];
@@ -646,62 +536,5 @@ pub fn transaction(input: &[u8]) {
     let log = directory.join("oa_txn_compaction_0.log");
     if std::fs::create_dir_all(&directory).is_ok() && std::fs::write(&log, input).is_ok() {
         let _ = transaction::dead_files(&log, &["oa-1-big-Data.db".to_owned()].into());
-    }
-}
-
-/// The tables that `commitlog` knows: those of the golden segments, a part of their columns.
-const LOGGED: &str = "
-CREATE TABLE log.simple (k int PRIMARY KEY, v text, n int) WITH ID = 10000000-0000-4000-8000-000000000001;
-CREATE TABLE log.wide (k text, c int, d timestamp, s text static, m map<text, int> static, l list<int>, t set<text>,
-    u frozen<list<text>>, v blob, PRIMARY KEY (k, c, d)) WITH ID = 10000000-0000-4000-8000-000000000002;
-CREATE TABLE log.counts (k int PRIMARY KEY, n counter) WITH ID = 10000000-0000-4000-8000-000000000004;
-CREATE TABLE log.changed (k int PRIMARY KEY, a int, gone text, b int) WITH ID = 10000000-0000-4000-8000-000000000005;
-ALTER TABLE log.changed DROP gone USING TIMESTAMP 1700000001000000;";
-
-/// A segment of a commit log if the first byte's lowest bit is set, else a mutation. What is read of a mutation can be
-/// written, and is read the same again.
-pub fn commitlog(input: &[u8]) {
-    static TABLES: OnceLock<Vec<Arc<TableSchema>>> = OnceLock::new();
-    let tables = TABLES.get_or_init(|| {
-        let schema = parse_schema(LOGGED, None).unwrap_or_default();
-        schema.tables.into_iter().map(Arc::new).collect()
-    });
-    let Some((&first, rest)) = input.split_first() else {
-        return;
-    };
-    let mut reader = MutationReader::new(|id| tables.iter().find(|t| t.id == Some(*id)).cloned());
-    let version = match first >> 1 & 3 {
-        0 => LogVersion::V6,
-        1 => LogVersion::V7,
-        _ => LogVersion::V8,
-    };
-    if first & 1 == 0 {
-        let mut again = Vec::new();
-        let _ = reader.each_update(version, rest, |update| {
-            if let Update::Known { table, source } = update {
-                let mut encoder = UpdateEncoder::new(table)?;
-                source.next_partition()?;
-                again.clear();
-                start_mutation(&mut again, 1);
-                encoder.partition(&mut again, source)?;
-            }
-            Ok(())
-        });
-        return;
-    }
-    let policy = match first >> 3 & 3 {
-        0 => ReplayPolicy::Stop,
-        1 => ReplayPolicy::TolerateLast,
-        _ => ReplayPolicy::Ignore,
-    };
-    let source = Source::new(Path::new("log"), rest.len() as u64, Box::new(rest.to_vec()));
-    let Ok(Some(mut segment)) = SegmentReader::of_source(source, first & 32 != 0, policy) else {
-        return;
-    };
-    while let Ok(true) = segment.advance() {
-        let version = segment.descriptor().version;
-        if let Some(record) = segment.record() {
-            let _ = reader.each_update(version, record.mutation, |_| Ok(()));
-        }
     }
 }
