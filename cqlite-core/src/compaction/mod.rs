@@ -233,7 +233,7 @@ fn keys_of_each(
     }
     let size = keys as f64 / before.max(1) as f64 * bytes as f64;
     let count = (size.round() as u64 / max_sstable_size.max(1)).max(1);
-    Ok(keys.div_ceil(count))
+    Ok((keys / count).max(1))
 }
 
 /// A stream that lets someone watch, and end, its being read.

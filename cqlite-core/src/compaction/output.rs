@@ -135,11 +135,8 @@ impl Destination<'_> {
         let mut written = Vec::new();
         let mut writer: Option<SSTableWriter> = None;
         while source.next_partition()? {
-            let is_full = |writer: &SSTableWriter| {
-                let size = self.max_sstable_size;
-                size.is_some_and(|size| writer.on_disk() > size)
-            };
-            if writer.as_ref().is_some_and(is_full)
+            if let (Some(present), Some(size)) = (&mut writer, self.max_sstable_size)
+                && present.is_longer_than(size)?
                 && let Some(full) = writer.take()
             {
                 written.extend(full.finish()?);

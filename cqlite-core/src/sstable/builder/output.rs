@@ -85,7 +85,7 @@ impl Outputs {
             )?),
         };
         writer.append(source)?;
-        if writer.on_disk() >= self.max_size
+        if writer.is_longer_than(self.max_size)?
             && let Some(writer) = self.writer.take()
         {
             self.written.extend(writer.finish()?);

@@ -25,6 +25,9 @@ const GATHERED_BYTES_BESIDE: usize = 256 * 1024;
 /// Uncompressed bytes for which no thread is started.
 const ALONE_BYTES: u64 = 1 << 20;
 
+/// Length of the checksum behind a compressed chunk.
+const CHECKSUM_BYTES: u64 = 4;
+
 /// Buffers of gathered bytes that are written while the next one is filled.
 const SPARE_BUFFERS: usize = 2;
 
@@ -48,6 +51,8 @@ pub(super) struct DataSink {
     /// How many bytes are gathered before they are written.
     gathered: usize,
     chunk_length: usize,
+    /// The most that a chunk can come to in Data.db; `None` for plain bytes.
+    chunk_most: Option<u64>,
     chunks: Chunks,
 }
 
@@ -96,7 +101,7 @@ impl DataSink {
         compression: Option<&CompressionOptions>,
     ) -> Result<Self> {
         let out = Output::create(&descriptor.path(&Component::Data))?;
-        let (layout, chunk_length) = match compression {
+        let (layout, chunk_length, chunk_most) = match compression {
             Some(options) => {
                 let path = descriptor.path(&Component::CompressionInfo);
                 let mut info = Output::create(&path)?;
@@ -111,20 +116,22 @@ impl DataSink {
                 let length_at = info.position();
                 info.put_i64(0);
                 info.put_i32(0);
+                let compressor = Box::new(ChunkCompressor::new(options)?);
+                let most = compressor.out.len() as u64 + CHECKSUM_BYTES;
                 let layout = Layout::Compressed {
-                    compressor: Box::new(ChunkCompressor::new(options)?),
+                    compressor,
                     max_compressed_length: options.max_compressed_length as usize,
                     info,
                     length_at,
                     chunks: 0,
                     compressed: 0,
                 };
-                (layout, options.chunk_length as usize)
+                (layout, options.chunk_length as usize, Some(most))
             }
             None => {
                 let mut crc = Output::create(&descriptor.path(&Component::Crc))?;
                 crc.put_i32(PLAIN_CHUNK_BYTES as i32);
-                (Layout::Plain { crc }, PLAIN_CHUNK_BYTES)
+                (Layout::Plain { crc }, PLAIN_CHUNK_BYTES, None)
             }
         };
         Ok(DataSink {
@@ -132,6 +139,7 @@ impl DataSink {
             gathered: GATHERED_BYTES.max(chunk_length),
             position: 0,
             chunk_length,
+            chunk_most,
             chunks: Chunks::Here(Box::new(ChunkWriter {
                 descriptor: descriptor.clone(),
                 out,
@@ -154,13 +162,45 @@ impl DataSink {
         self.position + self.pending.len() as u64
     }
 
-    /// Length of Data.db so far, without what is in no chunk yet or on its way there. It depends on the bytes alone.
-    pub fn on_disk(&self) -> u64 {
-        match &self.chunks {
-            Chunks::Here(writer) => writer.out.position(),
-            Chunks::Beside(worker) => worker.on_disk,
-            Chunks::Failed => 0,
+    /// Whether Data.db is longer than this so far: with all of the plain bytes, or all chunks that are full. Nothing is waited
+    /// for where it cannot be.
+    ///
+    /// # Errors
+    /// `Io`.
+    #[inline]
+    pub fn is_longer_than(&mut self, length: u64) -> Result<bool> {
+        let Some(chunk_most) = self.chunk_most else {
+            return Ok(self.position() > length);
+        };
+        let (on_disk, on_its_way) = match &self.chunks {
+            Chunks::Here(writer) => (writer.out.position(), 0),
+            Chunks::Beside(worker) => (worker.on_disk, worker.on_its_way),
+            Chunks::Failed => return Err(ended()),
+        };
+        let full = (on_its_way + self.pending.len() as u64) / self.chunk_length as u64;
+        if on_disk.saturating_add(full.saturating_mul(chunk_most)) <= length {
+            return Ok(false);
         }
+        self.write_full_chunks()?;
+        Ok(match &self.chunks {
+            Chunks::Here(writer) => writer.out.position() > length,
+            Chunks::Beside(worker) => worker.on_disk > length,
+            Chunks::Failed => return Err(ended()),
+        })
+    }
+
+    /// Writes all chunks that are full, and waits for it.
+    #[cold]
+    fn write_full_chunks(&mut self) -> Result<()> {
+        if self.pending.len() >= self.chunk_length {
+            self.write_chunks()?;
+        }
+        if let Chunks::Beside(worker) = &mut self.chunks
+            && !worker.wait()
+        {
+            return Err(self.chunks.end().err().unwrap_or_else(ended));
+        }
+        Ok(())
     }
 
     /// Writes whole chunks if enough of them have gathered.
@@ -251,11 +291,25 @@ fn ended() -> Error {
 struct Worker {
     /// Takes whole chunks; `None` when nothing more comes.
     full: Option<Sender<Vec<u8>>>,
-    /// Gives the memory back, and the length of Data.db with what was in it.
-    empty: Receiver<(Vec<u8>, u64)>,
-    /// Length of Data.db when that memory was given back.
+    /// Gives the memory back.
+    empty: Receiver<Emptied>,
+    /// Memory that was given back and is not in use.
+    spare: Vec<Vec<u8>>,
+    /// Length of Data.db when memory was last given back.
     on_disk: u64,
+    /// Uncompressed bytes that were sent since.
+    on_its_way: u64,
     thread: Option<JoinHandle<Result<Box<ChunkWriter>>>>,
+}
+
+/// What comes back of bytes that were written.
+struct Emptied {
+    /// Their memory, empty.
+    bytes: Vec<u8>,
+    /// How many they were.
+    count: u64,
+    /// Length of Data.db with them.
+    on_disk: u64,
 }
 
 impl Worker {
@@ -264,9 +318,6 @@ impl Worker {
         let (full, to_write) = channel::<Vec<u8>>();
         let (written, empty) = channel();
         let on_disk = writer.out.position();
-        for _ in 0..SPARE_BUFFERS {
-            let _ = written.send((Vec::new(), on_disk));
-        }
         let shared = Arc::new(Mutex::new(Some(writer)));
         let taken = shared.clone();
         #[cfg(test)]
@@ -280,9 +331,14 @@ impl Worker {
                 let mut writer = writer.ok_or_else(ended)?;
                 for mut bytes in to_write {
                     writer.write(&bytes)?;
+                    let count = bytes.len() as u64;
                     bytes.clear();
                     // Nobody waits for the last ones.
-                    let _ = written.send((bytes, writer.out.position()));
+                    let _ = written.send(Emptied {
+                        bytes,
+                        count,
+                        on_disk: writer.out.position(),
+                    });
                 }
                 Ok(writer)
             });
@@ -290,7 +346,9 @@ impl Worker {
             Ok(thread) => Chunks::Beside(Worker {
                 full: Some(full),
                 empty,
+                spare: vec![Vec::new(); SPARE_BUFFERS],
                 on_disk,
+                on_its_way: 0,
                 thread: Some(thread),
             }),
             Err(_) => match shared.lock().ok().and_then(|mut writer| writer.take()) {
@@ -302,12 +360,32 @@ impl Worker {
 
     /// Waits for memory that is free; `None` when the thread has failed.
     fn empty(&mut self) -> Option<Vec<u8>> {
-        let (bytes, on_disk) = self.empty.recv().ok()?;
-        self.on_disk = on_disk;
-        Some(bytes)
+        if self.spare.is_empty() {
+            self.receive()?;
+        }
+        self.spare.pop()
+    }
+
+    /// Waits until all that was sent is written; `false` when the thread has failed.
+    fn wait(&mut self) -> bool {
+        while self.on_its_way > 0 {
+            if self.receive().is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn receive(&mut self) -> Option<()> {
+        let emptied = self.empty.recv().ok()?;
+        self.spare.push(emptied.bytes);
+        self.on_disk = emptied.on_disk;
+        self.on_its_way -= emptied.count;
+        Some(())
     }
 
     fn send(&mut self, bytes: Vec<u8>) {
+        self.on_its_way += bytes.len() as u64;
         if let Some(full) = &self.full {
             // Where that fails, the next wait for memory tells.
             let _ = full.send(bytes);
@@ -650,23 +728,43 @@ mod tests {
     }
 
     #[test]
-    fn the_length_so_far_depends_on_the_bytes_alone() {
+    fn what_exceeds_a_length_is_known_at_the_chunk() {
         let bytes = stream(6 << 20);
-        let lengths = || -> Vec<u64> {
+        let chunk_length = CompressionOptions::default().chunk_length as usize;
+        let sink = |dir: &Path| DataSink::create(&descriptor(dir), Some(&Default::default()));
+        // Where the chunks end in Data.db.
+        let dir = tempfile::tempdir().unwrap();
+        let mut whole = sink(dir.path()).unwrap();
+        whole.buffer().extend_from_slice(&bytes);
+        whole.settle().unwrap();
+        whole.finish().unwrap();
+        let path = |component| descriptor(dir.path()).path(&component);
+        let info = Mapped::open(&path(Component::CompressionInfo)).unwrap();
+        let info = CompressionInfo::parse(info, descriptor(dir.path()).version).unwrap();
+        let length = std::fs::metadata(path(Component::Data)).unwrap().len();
+        for limit in [0, 70_000, 1 << 20, length / 2, length - 1] {
+            let end = |chunk: u64| info.chunk_range(chunk, length).unwrap().1;
+            let over = (0..info.chunk_count()).find(|chunk| end(*chunk) > limit);
+            let full = (over.unwrap() as usize + 1) * chunk_length;
             let dir = tempfile::tempdir().unwrap();
-            let options = CompressionOptions::default();
-            let mut sink = DataSink::create(&descriptor(dir.path()), Some(&options)).unwrap();
-            let mut lengths = Vec::new();
-            for piece in bytes.chunks(10_000) {
+            let mut sink = sink(dir.path()).unwrap();
+            let mut written = 0;
+            for piece in bytes.chunks(1000) {
                 sink.buffer().extend_from_slice(piece);
                 sink.settle().unwrap();
-                lengths.push(sink.on_disk());
+                written += piece.len();
+                let expected = written >= full.min(bytes.len());
+                if sink.is_longer_than(limit).unwrap() {
+                    assert!(expected, "{limit}: {written} of {full}");
+                    break;
+                }
+                assert!(!expected, "{limit}: {written} of {full}");
             }
-            lengths
-        };
-        let first = lengths();
-        assert!(first.last() > Some(&(1 << 20)));
-        assert_eq!(lengths(), first);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut plain = DataSink::create(&descriptor(dir.path()), None).unwrap();
+        plain.buffer().extend_from_slice(b"abc");
+        assert!(plain.is_longer_than(2).unwrap() && !plain.is_longer_than(3).unwrap());
     }
 
     #[test]

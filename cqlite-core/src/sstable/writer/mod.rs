@@ -291,9 +291,12 @@ impl SSTableWriter {
         self.data.position()
     }
 
-    /// Length of Data.db so far, without the last tens of kilobytes, or the last megabyte of a large one.
-    pub fn on_disk(&self) -> u64 {
-        self.data.on_disk()
+    /// Whether Data.db is longer than this many bytes so far, as far as its chunks are full.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn is_longer_than(&mut self, length: u64) -> Result<bool> {
+        self.data.is_longer_than(length)
     }
 
     /// Count of partitions so far.
