@@ -9,6 +9,7 @@ use crate::io::Output;
 use crate::sstable::component::compression_info::Compressor;
 use crate::sstable::descriptor::{Component, Descriptor};
 use crate::{Error, ErrorKind, Result};
+use lz4::block::CompressionMode;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -24,6 +25,9 @@ const GATHERED_BYTES_BESIDE: usize = 256 * 1024;
 
 /// Uncompressed bytes for which no thread is started.
 const ALONE_BYTES: u64 = 1 << 20;
+
+/// Level of LZ4's high compression where none is given.
+const LZ4_HIGH_LEVEL: i32 = 9;
 
 /// Length of the checksum behind a compressed chunk.
 const CHECKSUM_BYTES: u64 = 4;
@@ -497,6 +501,8 @@ struct ChunkCompressor {
 
 enum Algorithm {
     Lz4(lz4_flex::block::CompressTable),
+    /// With this level.
+    Lz4High(i32),
     Snappy(Box<snap::raw::Encoder>),
     Deflate(flate2::Compress),
     Zstd(zstd::bulk::Compressor<'static>),
@@ -506,7 +512,10 @@ enum Algorithm {
 impl ChunkCompressor {
     fn new(options: &CompressionOptions) -> Result<Self> {
         let algorithm = match options.compressor {
-            Compressor::Lz4 => Algorithm::Lz4(Default::default()),
+            Compressor::Lz4 => match lz4_high_level(&options.options) {
+                Some(level) => Algorithm::Lz4High(level),
+                None => Algorithm::Lz4(Default::default()),
+            },
             Compressor::Snappy => Algorithm::Snappy(Box::new(snap::raw::Encoder::new())),
             Compressor::Deflate => {
                 Algorithm::Deflate(flate2::Compress::new(flate2::Compression::default(), true))
@@ -544,6 +553,11 @@ impl ChunkCompressor {
                 let n = lz4_flex::block::compress_into_with_table(chunk, block, table);
                 4 + n.map_err(|e| failed(&e.to_string()))?
             }
+            Algorithm::Lz4High(level) => {
+                let mode = Some(CompressionMode::HIGHCOMPRESSION(*level));
+                let n = lz4::block::compress_to_buffer(chunk, mode, true, out);
+                n.map_err(|e| failed(&e.to_string()))?
+            }
             Algorithm::Snappy(encoder) => encoder
                 .compress(chunk, out)
                 .map_err(|e| failed(&e.to_string()))?,
@@ -571,6 +585,14 @@ impl ChunkCompressor {
         out[chunk.len()..max].fill(0);
         Ok(&out[..max])
     }
+}
+
+/// The level of LZ4's high compression; `None` for the fast one. Authority: `o.a.c.io.compress.LZ4Compressor`.
+fn lz4_high_level(options: &[(String, String)]) -> Option<i32> {
+    let option = |name| options.iter().find(|(key, _)| key == name);
+    option("lz4_compressor_type").filter(|(_, value)| value == "high")?;
+    let level = option("lz4_high_compressor_level").and_then(|(_, text)| text.parse().ok());
+    Some(level.unwrap_or(LZ4_HIGH_LEVEL))
 }
 
 /// Authority: `o.a.c.io.compress.ZstdCompressor`.
@@ -699,6 +721,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn high_compression_is_denser() {
+        let words = ["partition", "clustering", "row", "cell", "marker"];
+        let words = (0..60_000_usize).map(|i| words[(i * i / 7 + i / 3) % words.len()]);
+        let bytes = words.collect::<Vec<_>>().join(" ").into_bytes();
+        let on_disk = |options: &[(&str, &str)]| {
+            let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+            let options = CompressionOptions {
+                options: options.collect(),
+                ..Default::default()
+            };
+            let dir = tempfile::tempdir().unwrap();
+            let sizes = write(dir.path(), &bytes, Some(&options));
+            assert!(read(dir.path(), true) == bytes);
+            sizes.on_disk
+        };
+        let high = ("lz4_compressor_type", "high");
+        let fast = on_disk(&[("lz4_high_compressor_level", "17")]);
+        let lengths = [
+            on_disk(&[high, ("lz4_high_compressor_level", "17")]),
+            on_disk(&[high]),
+            on_disk(&[high, ("lz4_high_compressor_level", "9")]),
+        ];
+        assert!(
+            lengths[0] <= lengths[1] && lengths[1] < fast,
+            "{lengths:?} {fast}"
+        );
+        assert_eq!(lengths[1], lengths[2]);
     }
 
     #[test]

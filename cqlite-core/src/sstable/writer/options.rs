@@ -15,8 +15,8 @@ use crate::{Error, Result};
 pub struct CompressionOptions {
     /// The algorithm.
     pub compressor: Compressor,
-    /// The algorithm's own options, as CompressionInfo.db keeps them: `compression_level` of Zstd; `lz4_compressor_type` and
-    /// `lz4_high_compressor_level`, which are kept, while LZ4 compresses fast.
+    /// The algorithm's own options, as CompressionInfo.db keeps them: `compression_level` of Zstd; `lz4_compressor_type`, which
+    /// is `fast` or `high`, and `lz4_high_compressor_level` of LZ4.
     pub options: Vec<(String, String)>,
     /// Uncompressed bytes of a chunk, a power of two.
     pub chunk_length: u32,
