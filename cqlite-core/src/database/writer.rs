@@ -3,11 +3,11 @@
 //! Authority: `o.a.c.db.Keyspace.applyInternal`.
 
 use super::{Database, Inner};
+use crate::Result;
 use crate::commitlog::{Position, UpdateEncoder, start_mutation};
 use crate::memtable::Update;
-use crate::model::PartitionSource;
+use crate::model::{PartitionSource, RowBuf};
 use crate::table::Table;
-use crate::{Error, Result};
 use std::sync::Arc;
 
 /// Changes a table. Whoever has one is not kept from using the database otherwise.
@@ -16,6 +16,7 @@ pub struct Writer {
     table: Arc<Table>,
     update: Update,
     encoder: UpdateEncoder,
+    row: RowBuf,
     /// The mutations, behind each other, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -32,6 +33,7 @@ impl Database {
             update: table.update(),
             encoder: UpdateEncoder::new(table.schema())?,
             table: table.clone(),
+            row: RowBuf::default(),
             bytes: Vec::new(),
             ends: Vec::new(),
         })
@@ -70,23 +72,20 @@ impl Writer {
         self.inner.make_room(self.update.bytes())?;
         self.bytes.clear();
         self.ends.clear();
-        let mut source = self.update.source()?;
-        while source.next_partition()? {
+        if let Some((key, row)) = self.update.only_row(&mut self.row)? {
             start_mutation(&mut self.bytes, 1);
-            self.encoder.partition(&mut self.bytes, &mut source)?;
+            self.encoder.row(&mut self.bytes, key, row)?;
             self.ends.push(self.bytes.len());
+        } else {
+            let mut source = self.update.source()?;
+            while source.next_partition()? {
+                start_mutation(&mut self.bytes, 1);
+                self.encoder.partition(&mut self.bytes, &mut source)?;
+                self.ends.push(self.bytes.len());
+            }
         }
-        drop(source);
+        // Whoever alters the table flushes it first, and nobody writes from then on.
         let state = self.inner.read_state();
-        let schema = self.table.schema();
-        let present = schema.id.and_then(|id| state.by_id(&id));
-        if !present.is_some_and(|present| Arc::ptr_eq(present, &self.table)) {
-            return Err(Error::invalid(format!(
-                "{} was altered or dropped meanwhile",
-                schema.full_name()
-            ))
-            .advise("prepare the statement again"));
-        }
         let log = &self.inner.log;
         let position = self.table.apply(&self.update, || match &*self.ends {
             [_] => log.append(&self.bytes),

@@ -3,8 +3,8 @@
 //! Authority: `o.a.c.db.partitions.PartitionUpdate`.
 
 use crate::merge::MergeRules;
-use crate::model::{DeletionTime, PartitionSource, RowRef, Slice};
-use crate::sstable::builder::record::{self, Record};
+use crate::model::{DeletionTime, PartitionSource, RowBuf, RowRef, Slice};
+use crate::sstable::builder::record::{self, Kind, Record};
 use crate::sstable::builder::sort::{compare_in_partition, record_at};
 use crate::sstable::builder::source::{RecordSource, Records};
 use crate::sstable::builder::{ChangeSink, is_empty};
@@ -63,6 +63,23 @@ impl Update {
             };
             Some(record)
         })
+    }
+
+    /// The key and row of an update that is nothing but one row, decoded into `row`.
+    ///
+    /// # Errors
+    /// None that can be met: the records are its own.
+    #[inline]
+    pub fn only_row<'u>(&'u self, row: &'u mut RowBuf) -> Result<Option<(&'u [u8], RowRef<'u>)>> {
+        let Some(record) = self.records().next().transpose()? else {
+            return Ok(None);
+        };
+        let is_only = record.bytes().len() + record::LENGTH_BYTES == self.bytes.len();
+        if !is_only || !matches!(record.kind(), Kind::Row | Kind::Static) {
+            return Ok(None);
+        }
+        record.row(self.rules.header().clustering.len(), row)?;
+        Ok(Some((record.key(), RowRef::new(record.bytes(), row))))
     }
 
     /// What it changes as a stream, of each partition what all its changes come to.
