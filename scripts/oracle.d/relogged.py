@@ -6,10 +6,9 @@ import re
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "test-data", "generate"))
+from golden import READ_NOW, Node
 
-from golden import READ_NOW, Node  # noqa: E402
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 LOGS = os.path.join(ROOT, "test-data", "commitlog")
 
@@ -26,7 +25,7 @@ def judge(case):
         node.do("flush", keyspace="system_schema", table=table)
     home = node.home
     node.stop()
-    subprocess.run([os.path.join(ROOT, "target", "debug", "examples", "relog"), os.path.join(golden, "schema.cql"), golden,
+    subprocess.run([os.environ["RELOG"], os.path.join(golden, "schema.cql"), golden,
                     os.path.join(home, "commitlog")], check=True)
     node = Node("oa", keyspace=None, keep=True)
     faults = 0

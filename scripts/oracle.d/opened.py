@@ -1,0 +1,140 @@
+"""A node opens a database directory that cqlite made, and cqlite what the node left of it: opened.py [VERSION...], run by
+scripts/judge_database. After each of them both must give the same answers."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from golden import Jvm, Node
+
+CQLITE = os.environ["CQLITE"]
+
+MADE = """
+CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
+CREATE TYPE shop.address (street text, "No" int);
+CREATE TABLE shop.plain (k int PRIMARY KEY, v text, n bigint, gone int) WITH gc_grace_seconds = 3600 AND comment = 'it''s';
+CREATE TABLE shop.rich (k text, "C" int, d timestamp, s text static, home frozen<address>, away address, l list<int>, t set<text>,
+    m map<text, double>, z frozen<map<int, frozen<list<text>>>>, u tuple<int, text>, w vector<float, 2>,
+    PRIMARY KEY (k, "C", d)) WITH CLUSTERING ORDER BY ("C" DESC, d ASC)
+    AND compression = {'class': 'ZstdCompressor', 'chunk_length_in_kb': 4} AND compaction = {'class': 'LeveledCompactionStrategy'};
+CREATE TABLE shop.dropped (k int PRIMARY KEY, v int);
+INSERT INTO shop.plain (k, v, n, gone) VALUES (1, 'one', 1, 7);
+INSERT INTO shop.plain (k, v, n, gone) VALUES (2, 'two', 2, 7) USING TTL 864000;
+INSERT INTO shop.plain (k, v, n) VALUES (3, 'three', 3);
+DELETE n FROM shop.plain WHERE k = 2;
+DELETE FROM shop.plain WHERE k = 3;
+ALTER TABLE shop.plain DROP gone;
+ALTER TABLE shop.plain ADD added set<int>;
+UPDATE shop.plain SET added = {4, 5} WHERE k = 1;
+INSERT INTO shop.rich (k, "C", d, s, home, away, l, t, m, z, u, w) VALUES ('a', 1, '2020-01-01', 'static', {street: 'x', "No": 1},
+    {street: 'y'}, [1, 2], {'p', 'q'}, {'a': 1.5, 'b': -0.0}, {1: ['x', 'y']}, (5, null), [1, 2.5]);
+INSERT INTO shop.rich (k, "C", d, l) VALUES ('a', 2, '2020-01-01', [9]);
+INSERT INTO shop.rich (k, "C", d, l) VALUES ('a', 2, '2021-01-01', [8]);
+UPDATE shop.rich SET l = l + [10], m['c'] = 3, away."No" = 4 WHERE k = 'a' AND "C" = 1 AND d = '2020-01-01';
+DELETE FROM shop.rich WHERE k = 'a' AND "C" = 2 AND d > '2020-06-01';
+BEGIN BATCH
+    INSERT INTO shop.rich (k, s) VALUES ('b', 'alone');
+    INSERT INTO shop.plain (k, v) VALUES (10, 'batch');
+APPLY BATCH;
+INSERT INTO shop.dropped (k, v) VALUES (1, 1);
+DROP TABLE shop.dropped;
+CREATE TABLE shop.dropped (k int PRIMARY KEY, v text);
+INSERT INTO shop.dropped (k, v) VALUES (1, 'again');
+"""
+
+CHANGED = [
+    "ALTER TABLE shop.plain ADD late text",
+    "INSERT INTO shop.plain (k, v, late) VALUES (20, 'node', 'l')",
+    "DELETE FROM shop.plain WHERE k = 10",
+    "ALTER TYPE shop.address ADD zip text",
+    "UPDATE shop.rich SET away.zip = 'z', t = t - {'p'} WHERE k = 'a' AND \"C\" = 1 AND d = '2020-01-01'",
+    "CREATE TABLE shop.nodes (k int, c int, v int, PRIMARY KEY (k, c))",
+    "INSERT INTO shop.nodes (k, c, v) VALUES (1, 2, 3)",
+]
+
+AGAIN = """
+INSERT INTO shop.nodes (k, c, v) VALUES (1, 1, 1);
+DELETE FROM shop.nodes WHERE k = 1 AND c = 2;
+UPDATE shop.plain SET late = 'later' WHERE k = 20;
+ALTER TABLE shop.plain DROP late;
+ALTER TABLE shop.nodes ADD s text static;
+UPDATE shop.nodes SET s = 'st' WHERE k = 1;
+"""
+
+QUERIES = [
+    "SELECT JSON * FROM shop.plain",
+    "SELECT JSON * FROM shop.rich",
+    "SELECT JSON * FROM shop.rich WHERE k = 'a' ORDER BY \"C\" ASC",
+    "SELECT JSON k, \"C\", d, l FROM shop.rich WHERE k = 'a' AND \"C\" = 2",
+    "SELECT JSON * FROM shop.dropped",
+]
+
+
+class Live(Node):
+    """A node on a directory that is there, with the time of day."""
+
+    def __init__(self, version, home):
+        Jvm.__init__(self, version, "golden.Node", int(time.time()) + 1, home=home, keep=True)
+        self.answer()
+        self.version = version
+        self.statements = 0
+
+    def run(self, q):
+        now = time.time()
+        return [row[0] for row in self.cql(q, timestamp=int(now * 1_000_000), now=int(now)) if row]
+
+
+def cqlite(*args, text=None):
+    return subprocess.run([CQLITE, *args], input=text, check=True, capture_output=True, text=True).stdout
+
+
+def compare(node, data, queries, when):
+    faults = 0
+    for q in queries:
+        ours = [line for line in cqlite("query", data, q).splitlines() if line]
+        # What cqlite prints is compared as JSON: a node gives the text alone.
+        ours, theirs = [json.loads(line) for line in ours], [json.loads(text) for text in node.run(q)]
+        if ours != theirs or not theirs:
+            faults += 1
+            print(f"{node.version}, {when}: {q}\n  {ours}\n  the node: {theirs}", flush=True)
+    return faults
+
+
+def judge(version, home):
+    data = os.path.join(home, "data")
+    os.makedirs(data)
+    fmt = ["--version", version]
+    cqlite("exec", data, *fmt, text=MADE)
+    node = Live(version, home)
+    faults = compare(node, data, QUERIES, "made by cqlite")
+    for q in CHANGED:
+        node.run(q)
+    for table in ("keyspaces", "tables", "columns", "types", "indexes", "views", "dropped_columns"):
+        node.do("flush", keyspace="system_schema", table=table)
+    for table in ("plain", "rich", "nodes"):
+        node.do("flush", keyspace="shop", table=table)
+    queries = QUERIES + ["SELECT JSON * FROM shop.nodes"]
+    faults += compare(node, data, queries, "changed by the node")
+    node.stop()
+    cqlite("exec", data, *fmt, text=AGAIN)
+    node = Live(version, home)
+    faults += compare(node, data, queries, "changed by cqlite again")
+    node.stop()
+    print(f"{version}: {'good' if not faults else f'{faults} answers differ'}", flush=True)
+    return faults
+
+
+def main():
+    faults = 0
+    for version in sys.argv[1:] or ["oa", "da"]:
+        home = tempfile.mkdtemp(prefix="judge-database-")
+        faults += judge(version, home)
+        shutil.rmtree(home)
+    sys.exit(min(faults, 1))
+
+
+main()
