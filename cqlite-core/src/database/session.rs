@@ -8,7 +8,7 @@ use crate::cql::ast::{Batch, Modification, QualifiedName, Select, Statement};
 use crate::cql::{AnyStatement, parse_any_statement};
 use crate::mutation::{Modifier, TimeUuids, WriteTime};
 use crate::query::{Plan, PlanOptions, Rows};
-use crate::table::View;
+use crate::table::{Table, View};
 use crate::{Error, Result};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -47,11 +47,17 @@ pub struct Session<'d> {
     /// That of names without one.
     keyspace: Option<String>,
     /// What changes tables; the one that was used last comes last.
-    writers: Vec<(Modifier, Writer)>,
+    prepared: Vec<Prepared>,
 }
 
-/// Tables for which a session keeps what it prepares changes with.
-const WRITERS_MAX: usize = 16;
+/// What changes a table.
+struct Prepared {
+    modifier: Modifier,
+    writer: Writer,
+}
+
+/// Tables for which a session keeps that.
+const PREPARED_MAX: usize = 16;
 
 impl Database {
     /// Statements of one user.
@@ -59,7 +65,7 @@ impl Database {
         Session {
             database: self,
             keyspace: None,
-            writers: Vec::new(),
+            prepared: Vec::new(),
         }
     }
 }
@@ -133,82 +139,83 @@ impl Session<'_> {
         statement: &Statement,
         when: &WriteTime,
     ) -> Result<Outcome> {
-        let (modifier, writer) = self.writer(name, when)?;
-        writer.update().clear();
+        let table = self.table(name)?;
+        let mut prepared = self.prepared(&table, when)?;
+        let written = prepared
+            .prepare(statement, when)
+            .and_then(|()| prepared.writer.write());
+        self.keep(prepared);
+        Ok(written?.map_or(Outcome::Done, Outcome::Written))
+    }
+
+    fn batch(&mut self, batch: Batch, when: &WriteTime) -> Result<Outcome> {
+        let mut parts: Vec<(Arc<Table>, Batch)> = Vec::new();
+        for modification in batch.statements {
+            let table = self.table(table_of(&modification))?;
+            match parts.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &table)) {
+                Some((_, part)) => part.statements.push(modification),
+                None => parts.push((
+                    table,
+                    Batch {
+                        kind: batch.kind,
+                        using: batch.using.clone(),
+                        statements: vec![modification],
+                    },
+                )),
+            }
+        }
+        let mut all = Vec::new();
+        let mut result = Ok(());
+        for (table, part) in parts {
+            let mut prepared = self.prepared(&table, when)?;
+            result = result.and_then(|()| prepared.prepare(&Statement::Batch(part), when));
+            all.push(prepared);
+        }
+        let written = result.and_then(|()| {
+            let mut writers: Vec<&mut Writer> = all.iter_mut().map(|p| &mut p.writer).collect();
+            Writer::write_together(&mut writers)
+        });
+        all.into_iter().for_each(|prepared| self.keep(prepared));
+        Ok(written?.map_or(Outcome::Done, Outcome::Written))
+    }
+
+    fn table(&self, name: &QualifiedName) -> Result<Arc<Table>> {
+        let state = self.database.inner.state();
+        Ok(state.table(name, self.keyspace.as_deref())?.clone())
+    }
+
+    /// What changes a table as it is now. [`keep`](Self::keep) gives it back.
+    fn prepared(&mut self, table: &Arc<Table>, when: &WriteTime) -> Result<Prepared> {
+        let is_it = |prepared: &Prepared| Arc::ptr_eq(prepared.writer.table(), table);
+        if let Some(i) = self.prepared.iter().position(is_it) {
+            return Ok(self.prepared.remove(i));
+        }
+        let node = RandomState::new().hash_one(when.timestamp);
+        let ids = TimeUuids::new(when.now, node);
+        Ok(Prepared {
+            modifier: Modifier::new(table.schema().clone(), ids)?,
+            writer: self.database.writer(table)?,
+        })
+    }
+
+    fn keep(&mut self, prepared: Prepared) {
+        if self.prepared.len() >= PREPARED_MAX {
+            self.prepared.remove(0);
+        }
+        self.prepared.push(prepared);
+    }
+}
+
+impl Prepared {
+    /// Says what a statement is to change.
+    fn prepare(&mut self, statement: &Statement, when: &WriteTime) -> Result<()> {
         let when = WriteTime {
-            ttl: writer.table().schema().options.default_time_to_live,
+            ttl: self.writer.table().schema().options.default_time_to_live,
             ..*when
         };
-        modifier.execute(statement, &when, writer.update())?;
-        let written = writer.write()?;
-        Ok(written.map_or(Outcome::Done, Outcome::Written))
-    }
-
-    /// A batch of several tables is as many of one each, of which the first one that fails is the last one to be tried.
-    fn batch(&mut self, batch: Batch, when: &WriteTime) -> Result<Outcome> {
-        let mut parts: Vec<Batch> = Vec::new();
-        for modification in batch.statements {
-            let name = table_of(&modification).clone();
-            let is_it = |part: &&mut Batch| {
-                part.statements
-                    .first()
-                    .is_some_and(|m| *table_of(m) == name)
-            };
-            match parts.iter_mut().find(is_it) {
-                Some(part) => part.statements.push(modification),
-                None => parts.push(Batch {
-                    kind: batch.kind,
-                    using: batch.using.clone(),
-                    statements: vec![modification],
-                }),
-            }
-        }
-        // All of it is known to be right before any of it is done.
-        if parts.len() > 1 {
-            for part in &parts {
-                let Some(first) = part.statements.first() else {
-                    continue;
-                };
-                let name = table_of(first).clone();
-                let (modifier, writer) = self.writer(&name, when)?;
-                writer.update().clear();
-                let statement = Statement::Batch(part.clone());
-                modifier.execute(&statement, when, writer.update())?;
-            }
-        }
-        let mut last = Outcome::Done;
-        for part in parts {
-            if let Some(name) = part.statements.first().map(|m| table_of(m).clone()) {
-                last = self.modify(&name, &Statement::Batch(part), when)?;
-            }
-        }
-        Ok(last)
-    }
-
-    /// What changes a table as it is now.
-    fn writer(
-        &mut self,
-        name: &QualifiedName,
-        when: &WriteTime,
-    ) -> Result<&mut (Modifier, Writer)> {
-        let state = self.database.inner.state();
-        let table = state.table(name, self.keyspace.as_deref())?;
-        let is_it = |(_, writer): &(Modifier, Writer)| Arc::ptr_eq(writer.table(), table);
-        let writer = match self.writers.iter().position(is_it) {
-            Some(i) => self.writers.remove(i),
-            None => {
-                let node = RandomState::new().hash_one(when.timestamp);
-                let ids = TimeUuids::new(when.now, node);
-                let modifier = Modifier::new(table.schema().clone(), ids)?;
-                (modifier, self.database.writer(table)?)
-            }
-        };
-        if self.writers.len() >= WRITERS_MAX {
-            self.writers.remove(0);
-        }
-        self.writers.push(writer);
-        let last = self.writers.len() - 1;
-        Ok(&mut self.writers[last])
+        self.writer.update().clear();
+        self.modifier
+            .execute(statement, &when, self.writer.update())
     }
 }
 

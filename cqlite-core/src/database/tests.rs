@@ -77,6 +77,52 @@ const SCHEMA: [&str; 5] = [
 ];
 
 #[test]
+fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    let counts = |database: &Database| {
+        let mut session = database.session();
+        ["ks.t", "ks.other"].map(|table| {
+            let count = rows(&mut session, &format!("SELECT count(*) AS n FROM {table}"));
+            let digits = count[0].chars().filter(char::is_ascii_digit);
+            digits.collect::<String>().parse::<u64>().unwrap()
+        })
+    };
+    let bad = "BEGIN BATCH INSERT INTO t (p, c) VALUES (9, 9); INSERT INTO other (k, v) VALUES ('k', 'text'); APPLY BATCH";
+    assert!(session.execute(bad, micros(0)).is_err());
+    assert_eq!(counts(&database), [0, 0]);
+
+    std::thread::scope(|scope| {
+        let writes = scope.spawn(|| {
+            let mut session = database.session();
+            for i in 0..3000 {
+                // One table under two names.
+                let batch = format!(
+                    "BEGIN BATCH INSERT INTO ks.t (p, c) VALUES ({i}, 0); INSERT INTO ks.other (k, v) VALUES ('{i}', 0); \
+                     UPDATE ks.t SET v = 'v' WHERE p = {i} AND c = 0; APPLY BATCH"
+                );
+                session.execute(&batch, micros(0)).unwrap();
+                let batch = format!(
+                    "BEGIN BATCH INSERT INTO t (p, c) VALUES ({i}, 1); INSERT INTO other (k, v) VALUES ('+{i}', 0); \
+                     UPDATE ks.t SET v = 'v' WHERE p = {i} AND c = 1; APPLY BATCH"
+                );
+                session.execute("USE ks", micros(0)).unwrap();
+                session.execute(&batch, micros(0)).unwrap();
+            }
+        });
+        for _ in 0..5 {
+            let crashed = crash(directory.path());
+            let [t, other] = counts(&open(crashed.path()));
+            assert_eq!(t, other);
+        }
+        writes.join().unwrap();
+    });
+    assert_eq!(counts(&database), [6000, 6000]);
+}
+
+#[test]
 fn statements_survive() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());

@@ -58,49 +58,81 @@ impl Writer {
     /// `InvalidInput` for a table that was altered or dropped since, and for changes that are too long for the log; `Io`. Nothing was
     /// changed then.
     pub fn write(&mut self) -> Result<Option<Position>> {
-        if self.update.is_empty() {
-            return Ok(None);
-        }
-        let written = self.try_write();
-        if written.is_ok() {
-            self.update.clear();
-        }
-        written.map(Some)
+        Self::write_together(&mut [self])
     }
 
-    fn try_write(&mut self) -> Result<Position> {
-        self.inner.make_room(self.update.bytes())?;
+    /// [`write`](Self::write) of several tables, each once: if the process ends meanwhile, all or nothing was changed.
+    ///
+    /// # Errors
+    /// As of [`write`](Self::write).
+    pub(super) fn write_together(writers: &mut [&mut Writer]) -> Result<Option<Position>> {
+        let bytes = writers.iter().map(|writer| writer.update.bytes()).sum();
+        for writer in writers.iter_mut() {
+            writer.encode()?;
+        }
+        let [first, ..] = &*writers else {
+            return Ok(None);
+        };
+        if writers.iter().all(|writer| writer.ends.is_empty()) {
+            return Ok(None);
+        }
+        let inner = first.inner.clone();
+        inner.make_room(bytes)?;
+        // Whoever alters the table flushes it first, and nobody writes from then on.
+        let state = inner.read_state();
+        let position = apply(writers, &mut || match &*writers {
+            [one] if one.ends.len() == 1 => inner.log.append(&one.bytes),
+            all => {
+                let mutations = all.iter().flat_map(|writer| writer.mutations());
+                inner.log.append_all(&mutations.collect::<Vec<_>>())
+            }
+        })?;
+        drop(state);
+        for writer in writers {
+            writer.update.clear();
+            if writer.table.written_bytes() > inner.options.memtable_bytes / 3 {
+                inner.flusher.request(&writer.table);
+            }
+        }
+        Ok(Some(position))
+    }
+
+    /// Makes the mutations of what is to be changed.
+    fn encode(&mut self) -> Result<()> {
         self.bytes.clear();
         self.ends.clear();
+        if self.update.is_empty() {
+            return Ok(());
+        }
         if let Some((key, row)) = self.update.only_row(&mut self.row)? {
             start_mutation(&mut self.bytes, 1);
             self.encoder.row(&mut self.bytes, key, row)?;
             self.ends.push(self.bytes.len());
-        } else {
-            let mut source = self.update.source()?;
-            while source.next_partition()? {
-                start_mutation(&mut self.bytes, 1);
-                self.encoder.partition(&mut self.bytes, &mut source)?;
-                self.ends.push(self.bytes.len());
-            }
+            return Ok(());
         }
-        // Whoever alters the table flushes it first, and nobody writes from then on.
-        let state = self.inner.read_state();
-        let log = &self.inner.log;
-        let position = self.table.apply(&self.update, || match &*self.ends {
-            [_] => log.append(&self.bytes),
-            ends => {
-                let starts = std::iter::once(&0).chain(ends);
-                let mutations = starts
-                    .zip(ends)
-                    .map(|(start, end)| &self.bytes[*start..*end]);
-                log.append_all(&mutations.collect::<Vec<_>>())
-            }
-        })?;
-        drop(state);
-        if self.table.written_bytes() > self.inner.options.memtable_bytes / 3 {
-            self.inner.flusher.request(&self.table);
+        let mut source = self.update.source()?;
+        while source.next_partition()? {
+            start_mutation(&mut self.bytes, 1);
+            self.encoder.partition(&mut self.bytes, &mut source)?;
+            self.ends.push(self.bytes.len());
         }
-        Ok(position)
+        Ok(())
+    }
+
+    fn mutations(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let mutations = starts.zip(&self.ends);
+        mutations.map(|(start, end)| &self.bytes[*start..*end])
+    }
+}
+
+/// Takes all updates once `record` has succeeded. None of the tables is switched meanwhile.
+fn apply(
+    writers: &[&mut Writer],
+    record: &mut dyn FnMut() -> Result<Position>,
+) -> Result<Position> {
+    match writers.split_first() {
+        Some((writer, rest)) => writer.table.apply(&writer.update, || apply(rest, record)),
+        None => record(),
     }
 }
