@@ -87,6 +87,8 @@ class Imported(Judging):
         if any(c.type.name == "list" and c.type.multicell for c in t.mutations.s.regular + t.mutations.s.static):
             return
         pair = [data_files(folder) for folder in (ours, theirs)]
+        if not any(pair):
+            return
         if [len(files) for files in pair] != [1, 1]:
             raise Fault(f"{len(pair[0])} SSTables where Cassandra has {len(pair[1])}")
         answers = [self.tools.ask(tool="dump", args=[data]) for (data,) in pair]
@@ -111,6 +113,10 @@ class Imported(Judging):
         """What Cassandra refuses is refused, each line of it, and nothing is left."""
         out = os.path.join(work, "refused")
         for line, error in lines:
+            # As a term of a statement Cassandra compares a decimal with its double, and fails if that is infinite.
+            if kind != "cql" and "NumberFormatException Character I " in error:
+                self.counts["decimals beyond doubles"] += 1
+                continue
             ran = self._import(t, schema, kind, work, options, [*head, line], out)
             self.counts["refused"] += 1
             if ran.returncode not in (1, 2, 3) or data_files(out):

@@ -120,7 +120,13 @@ class Judge:
                     self.differs(table, "dump", f"{options} {data}", ran[1], answer["failure"])
                 continue
             # The tools' JVM cuts the folder's name from what it prints.
-            self.compare(table, "dump", f"{' '.join(options)} {data}", (ran[0].replace(golden.GOLDEN + "/", ""), *ran[1:]), answer["out"])
+            ours, theirs = ran[0].replace(golden.GOLDEN + "/", ""), answer["out"]
+            without = re.sub(r"(?:, ){2,}", ", ", theirs)
+            if options and ours != theirs and ours == without:
+                # Of a multi-cell column that a row has with neither cells nor a deletion Cassandra prints the comma.
+                self.counts["dump of empty columns"] += 1
+                theirs = without
+            self.compare(table, "dump", f"{' '.join(options)} {data}", (ours, *ran[1:]), theirs)
 
     def metadata(self, table, tools, data):
         answer = tools.ask(tool="metadata", args=[data])
