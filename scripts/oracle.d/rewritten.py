@@ -96,7 +96,7 @@ def comparable(dump):
     """Where a row lies is for the writer to choose."""
     dump = EMPTY.sub("", re.sub(r'"position" : \d+', '"position" : 0', dump))
     # A key may hold newlines.
-    return re.sub(r"\]@\d+ (?=Row\[|Marker )", "]@0 ", dump)
+    return re.sub(r"\]@\d+ (?=Row\[|Marker |deletedAt=)", "]@0 ", dump)
 
 
 def same(a, b):
