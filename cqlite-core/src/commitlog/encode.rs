@@ -358,14 +358,8 @@ impl UpdateEncoder {
             ..MarkerBuf::default()
         };
         for value in &bound.values {
-            marker.values.push(match value {
-                None => Span::NULL,
-                Some(value) => Span {
-                    start: bytes.len() as u32,
-                    len: value.len() as u32,
-                },
-            });
-            bytes.extend_from_slice(value.as_deref().unwrap_or_default());
+            let span = Span::append(&mut bytes, value.as_deref());
+            marker.values.push(span);
         }
         self.encoder.marker(out, MarkerRef::new(&bytes, &marker), 0)
     }

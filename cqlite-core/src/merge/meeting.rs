@@ -174,13 +174,8 @@ impl Meeting {
                 self.marker.values.clear();
                 self.marker_bytes.clear();
                 for value in marker.values().iter() {
-                    let start = self.marker_bytes.len() as u32;
-                    self.marker_bytes
-                        .extend_from_slice(value.unwrap_or_default());
-                    let len = self.marker_bytes.len() as u32 - start;
-                    self.marker
-                        .values
-                        .push(value.map_or(Span::NULL, |_| Span { start, len }));
+                    let span = Span::append(&mut self.marker_bytes, value);
+                    self.marker.values.push(span);
                 }
             }
             input.open = match order.reversed {

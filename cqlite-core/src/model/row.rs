@@ -25,6 +25,20 @@ impl Span {
     /// A value of no bytes.
     pub const EMPTY: Span = Span { start: 0, len: 0 };
 
+    /// Appends a value to `bytes`, of which there are less than 4 GiB: its span.
+    #[inline(always)]
+    pub fn append(bytes: &mut Vec<u8>, value: Option<&[u8]>) -> Span {
+        let Some(value) = value else {
+            return Span::NULL;
+        };
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(value);
+        Span {
+            start,
+            len: value.len() as u32,
+        }
+    }
+
     /// The bytes of `bytes`, or `None` if null.
     #[inline(always)]
     pub fn of<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {

@@ -38,17 +38,7 @@ impl Made {
         let mut bytes = Vec::new();
         let mut values = Vec::new();
         for value in &bound.values {
-            values.push(match value {
-                None => Span::NULL,
-                Some(value) => {
-                    let start = bytes.len() as u32;
-                    bytes.extend_from_slice(value);
-                    Span {
-                        start,
-                        len: value.len() as u32,
-                    }
-                }
-            });
+            values.push(Span::append(&mut bytes, value.as_deref()));
         }
         let marker = MarkerBuf {
             kind,

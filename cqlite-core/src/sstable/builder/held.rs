@@ -115,7 +115,7 @@ impl Held {
             }
         }
         for value in values.iter() {
-            let span = push(&mut self.bytes, value);
+            let span = Span::append(&mut self.bytes, value);
             self.clustering.push(span);
         }
         copy_cells(row, &mut self.bytes, &mut self.cells);
@@ -141,24 +141,11 @@ impl Held {
 }
 
 #[inline(always)]
-fn push(bytes: &mut Vec<u8>, value: Option<&[u8]>) -> Span {
-    let Some(value) = value else {
-        return Span::NULL;
-    };
-    let start = bytes.len() as u32;
-    bytes.extend_from_slice(value);
-    Span {
-        start,
-        len: value.len() as u32,
-    }
-}
-
-#[inline(always)]
 fn copy_cells(row: RowRef<'_>, bytes: &mut Vec<u8>, cells: &mut Vec<CellSpan>) {
     for (span, cell) in row.buf().cells.iter().zip(row.cells()) {
         cells.push(CellSpan {
-            path: push(bytes, cell.path),
-            value: push(bytes, Some(cell.value)),
+            path: Span::append(bytes, cell.path),
+            value: Span::append(bytes, Some(cell.value)),
             ..*span
         });
     }

@@ -254,11 +254,7 @@ impl<'a> SliceReader<'a> {
         self.marker_bytes.clear();
         self.marker.values.clear();
         for value in &bound.values {
-            let start = self.marker_bytes.len() as u32;
-            self.marker_bytes
-                .extend_from_slice(value.as_deref().unwrap_or_default());
-            let len = self.marker_bytes.len() as u32 - start;
-            let span = value.as_ref().map_or(Span::NULL, |_| Span { start, len });
+            let span = Span::append(&mut self.marker_bytes, value.as_deref());
             self.marker.values.push(span);
         }
         self.marker.position = 0;

@@ -41,17 +41,7 @@ impl Prefix {
         self.bytes.clear();
         self.spans.clear();
         for value in values.iter() {
-            self.spans.push(match value {
-                None => Span::NULL,
-                Some(value) => {
-                    let start = self.bytes.len() as u32;
-                    self.bytes.extend_from_slice(value);
-                    Span {
-                        start,
-                        len: value.len() as u32,
-                    }
-                }
-            });
+            self.spans.push(Span::append(&mut self.bytes, value));
         }
     }
 

@@ -143,14 +143,7 @@ impl PrefixBuf {
         self.bytes.clear();
         self.spans.clear();
         for value in values.iter() {
-            self.spans.push(match value {
-                None => Span::NULL,
-                Some(value) => Span {
-                    start: self.bytes.len() as u32,
-                    len: value.len() as u32,
-                },
-            });
-            self.bytes.extend_from_slice(value.unwrap_or_default());
+            self.spans.push(Span::append(&mut self.bytes, value));
         }
     }
 

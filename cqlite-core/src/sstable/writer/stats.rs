@@ -164,15 +164,7 @@ impl Extreme {
         self.bytes.clear();
         self.spans.clear();
         for value in values.iter() {
-            let Some(value) = value else {
-                self.spans.push(Span::NULL);
-                continue;
-            };
-            self.spans.push(Span {
-                start: self.bytes.len() as u32,
-                len: value.len() as u32,
-            });
-            self.bytes.extend_from_slice(value);
+            self.spans.push(Span::append(&mut self.bytes, value));
         }
     }
 
