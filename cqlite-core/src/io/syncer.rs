@@ -49,26 +49,25 @@ impl Syncer {
     /// # Errors
     /// Of a sync: the system tells it once, so that a later one may well succeed.
     pub fn finish(&mut self) -> Result<()> {
-        let Some(thread) = self.thread.take() else {
-            return Ok(());
-        };
-        let Thread { ask, handle } = *thread;
-        drop(ask);
-        match handle.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        match self.end() {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
         }
+    }
+
+    /// What became of the thread, if there was one.
+    fn end(&mut self) -> Option<std::thread::Result<Result<()>>> {
+        let Thread { ask, handle } = *self.thread.take()?;
+        drop(ask);
+        Some(handle.join())
     }
 }
 
 impl Drop for Syncer {
     /// The file is closed when this returns.
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let Thread { ask, handle } = *thread;
-            drop(ask);
-            let _ = handle.join();
-        }
+        let _ = self.end();
     }
 }
 
