@@ -161,6 +161,18 @@ pub fn commit(
     out.flush()
 }
 
+/// Tells of what a builder wrote into `directory`.
+pub fn tell_built(out: &mut Out, directory: &Path, written: &Written) {
+    let name = directory.join(written.descriptor.base_name());
+    let line = format!(
+        "{}: {}, {} bytes\n",
+        name.display(),
+        counted(written.partitions, "partition"),
+        written.uncompressed
+    );
+    out.text.extend_from_slice(line.as_bytes());
+}
+
 /// Shows how far the reading of `inputs` is, and ends it when that is asked for. Rows that merge are counted once, so
 /// that it may end early.
 pub fn watched<'a>(

@@ -158,6 +158,26 @@ fn damage() {
     assert_eq!((shown.status, &*shown.out), (2, ""));
 }
 
+/// What was replayed gives the answers that the node of the log gave.
+fn answers_are_golden(case: &Path, replayed: &Path) {
+    let now = fs::read_to_string(case.join("now")).unwrap();
+    let answers = fs::read_to_string(case.join("answers.jsonl")).unwrap();
+    for answer in answers.lines() {
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        let cql = answer["cql"].as_str().unwrap();
+        let mut query = cqlite();
+        query
+            .args(["query", "--now", now.trim()])
+            .arg(replayed)
+            .arg(cql);
+        let told = ran(query.output().unwrap());
+        let rows = answer["rows"].as_array().unwrap();
+        let rows: Vec<&str> = rows.iter().map(|row| row.as_str().unwrap()).collect();
+        let found: Vec<&str> = told.out.lines().collect();
+        assert_eq!(found, rows, "{cql} {}", told.err);
+    }
+}
+
 #[test]
 fn replayed_into_sstables() {
     for case in cases() {
@@ -167,22 +187,7 @@ fn replayed_into_sstables() {
         let replayed = show(&case, &into);
         assert_eq!(replayed.status, 0, "{}", replayed.err);
         assert_eq!(replayed.out.lines().count(), 6, "{}", replayed.out);
-        let now = fs::read_to_string(case.join("now")).unwrap();
-        let answers = fs::read_to_string(case.join("answers.jsonl")).unwrap();
-        for answer in answers.lines() {
-            let answer: Value = serde_json::from_str(answer).unwrap();
-            let cql = answer["cql"].as_str().unwrap();
-            let mut query = cqlite();
-            query
-                .args(["query", "--now", now.trim()])
-                .arg(&out)
-                .arg(cql);
-            let told = ran(query.output().unwrap());
-            let rows = answer["rows"].as_array().unwrap();
-            let rows: Vec<&str> = rows.iter().map(|row| row.as_str().unwrap()).collect();
-            let found: Vec<&str> = told.out.lines().collect();
-            assert_eq!(found, rows, "{cql} {}", told.err);
-        }
+        answers_are_golden(&case, &out);
         // Once more, another SSTable beside says the same; of one table alone, only that.
         let replayed = show(&case, &[&into[..], &["--table", "log.counts"]].concat());
         assert_eq!((replayed.status, replayed.out.lines().count()), (0, 1));
@@ -212,26 +217,7 @@ fn replayed_into_a_database() {
         "{}",
         replayed.out
     );
-    let now = fs::read_to_string(case.join("now")).unwrap();
-    let answers = fs::read_to_string(case.join("answers.jsonl")).unwrap();
-    for answer in answers.lines() {
-        let answer: Value = serde_json::from_str(answer).unwrap();
-        let cql = answer["cql"].as_str().unwrap();
-        let mut query = cqlite();
-        query
-            .args(["query", "--now", now.trim()])
-            .arg(&database)
-            .arg(cql);
-        let told = ran(query.output().unwrap());
-        let rows = answer["rows"].as_array().unwrap();
-        let rows: Vec<&str> = rows.iter().map(|row| row.as_str().unwrap()).collect();
-        assert_eq!(
-            told.out.lines().collect::<Vec<_>>(),
-            rows,
-            "{cql} {}",
-            told.err
-        );
-    }
+    answers_are_golden(&case, &database);
     // Its own log it replays by itself.
     let own = show(&database, &["--replay", database.to_str().unwrap()]);
     assert_eq!(own.status, 2, "{}", own.err);

@@ -3,11 +3,13 @@
 
 use super::{Filter, Tables, tell_damage, tell_unknown};
 use crate::args::CommitlogArgs;
-use crate::cmd::outputs::OutputDirectory;
+use crate::cmd::outputs::{OutputDirectory, tell_built};
 use crate::cmd::{counted, interrupt};
 use crate::failure::Failure;
 use crate::output::Out;
-use cqlite_core::commitlog::{MutationReader, ReplayPolicy, TableId, Update, apply, replay};
+use cqlite_core::commitlog::{
+    MutationReader, ReplayPolicy, TableId, Update, UpdateSource, apply, replay,
+};
 use cqlite_core::database::{Database, DatabaseOptions, OWN_DIRECTORY, Writer};
 use cqlite_core::model::StreamHeader;
 use cqlite_core::schema::{TableSchema, describe};
@@ -43,13 +45,9 @@ pub fn run(
     let mut mutations = MutationReader::new(|id| schema.get(id).cloned());
     let replayed = replay(segments, policy, &mut mutations, |_, update| {
         interrupt::check()?;
-        let Update::Known { table, source } = update else {
+        let Some((id, table, source)) = shown(update, filter) else {
             return Ok(());
         };
-        let id = table.id.unwrap_or_default();
-        if !filter.shows(&id) {
-            return Ok(());
-        }
         let output = match outputs.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(Output::create(directory, table)?),
@@ -62,14 +60,7 @@ pub fn run(
         let table = &schema[&id];
         let written = output.builder.finish();
         for written in written.map_err(|e| interrupt::blame(e.into()))? {
-            let name = output.directory.path().join(written.descriptor.base_name());
-            let line = format!(
-                "{}: {}, {} bytes\n",
-                name.display(),
-                counted(written.partitions, "partition"),
-                written.uncompressed
-            );
-            out.text.extend_from_slice(line.as_bytes());
+            tell_built(&mut out, output.directory.path(), &written);
             interrupt::committed(1);
             // A data directory has its schema, which is to be believed.
             if !directory.join("system_schema").is_dir() {
@@ -119,13 +110,9 @@ pub fn run_database(
     let mut writers: BTreeMap<TableId, (Writer, u64)> = BTreeMap::new();
     let replayed = replay(segments, policy, &mut mutations, |_, update| {
         interrupt::check()?;
-        let Update::Known { table, source } = update else {
+        let Some((id, table, source)) = shown(update, &filter) else {
             return Ok(());
         };
-        let id = table.id.unwrap_or_default();
-        if !filter.shows(&id) {
-            return Ok(());
-        }
         let (writer, count) = match writers.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -155,6 +142,18 @@ pub fn run_database(
     out.flush()?;
     tell_unknown(replayed.unknown.values().sum(), "they are not replayed");
     tell_damage(&replayed.passed_over)
+}
+
+/// What an update says of a table whose schema is known, if that is to be replayed.
+fn shown<'a, 'b>(
+    update: Update<'a, 'b>,
+    filter: &Filter,
+) -> Option<(TableId, &'a Arc<TableSchema>, &'a mut UpdateSource<'b>)> {
+    let Update::Known { table, source } = update else {
+        return None;
+    };
+    let id = table.id.unwrap_or_default();
+    filter.shows(&id).then_some((id, table, source))
 }
 
 impl Output {

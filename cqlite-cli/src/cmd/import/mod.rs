@@ -3,9 +3,9 @@
 mod csv;
 
 use crate::args::{ImportArgs, InputFormat};
-use crate::cmd::outputs::OutputDirectory;
+use crate::cmd::outputs::{OutputDirectory, tell_built};
 use crate::cmd::progress::Progress;
-use crate::cmd::{counted, interrupt, now};
+use crate::cmd::{interrupt, now};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::cql::ast::Statement;
@@ -80,14 +80,7 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let mut out = Out::stdout()?;
     let written = sink.finish();
     for written in written.map_err(|e| interrupt::blame(e.into()))? {
-        let name = args.out.join(written.descriptor.base_name());
-        let line = format!(
-            "{}: {}, {} bytes\n",
-            name.display(),
-            counted(written.partitions, "partition"),
-            written.uncompressed
-        );
-        out.text.extend_from_slice(line.as_bytes());
+        tell_built(&mut out, &args.out, &written);
     }
     out.flush()?;
     match rejected {
