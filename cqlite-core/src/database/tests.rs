@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
+use crate::query::json_lines;
 use std::fs;
 
 const NOW: i64 = 1_700_000_000;
@@ -36,14 +37,7 @@ fn rows(session: &mut Session<'_>, statement: &str) -> Vec<String> {
     else {
         panic!("{statement} gives no rows");
     };
-    let mut rows = selected.rows();
-    let mut lines = Vec::new();
-    while rows.advance().unwrap() {
-        let mut line = Vec::new();
-        rows.row().write_json(&mut line).unwrap();
-        lines.push(String::from_utf8(line).unwrap());
-    }
-    lines
+    json_lines(selected.rows())
 }
 
 /// What a process that is killed now leaves.

@@ -27,3 +27,15 @@ pub(crate) use evaluate::evaluate_term;
 pub use exec::{ResultRow, Rows};
 pub use plan::{Plan, PlanOptions, ResultColumn};
 pub(crate) use target::{Changing, TargetRows, Targets, targets};
+
+/// All rows, each as the JSON that `SELECT JSON` gives.
+#[cfg(test)]
+pub(crate) fn json_lines(mut rows: Rows<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    while rows.advance().unwrap() {
+        let mut line = Vec::new();
+        rows.row().write_json(&mut line).unwrap();
+        lines.push(String::from_utf8(line).unwrap());
+    }
+    lines
+}

@@ -1526,14 +1526,7 @@ fn written_and_read(table: &TableSchema, statements: &[&str], select: &str) -> V
         now: 0,
     };
     let plan = crate::query::Plan::new(&select, table, reader.partitioner(), &options).unwrap();
-    let mut rows = plan.execute(&reader);
-    let mut read = Vec::new();
-    while rows.advance().unwrap() {
-        let mut json = Vec::new();
-        rows.row().write_json(&mut json).unwrap();
-        read.push(String::from_utf8(json).unwrap());
-    }
-    read
+    crate::query::json_lines(plan.execute(&reader))
 }
 
 #[test]

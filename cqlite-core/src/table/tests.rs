@@ -41,14 +41,7 @@ fn select(view: &View, statement: &str) -> Vec<String> {
         now: NOW,
     };
     let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
-    let mut rows = plan.execute(reader);
-    let mut lines = Vec::new();
-    while rows.advance().unwrap() {
-        let mut line = Vec::new();
-        rows.row().write_json(&mut line).unwrap();
-        lines.push(String::from_utf8(line).unwrap());
-    }
-    lines
+    crate::query::json_lines(plan.execute(reader))
 }
 
 fn files(directory: &Path) -> Vec<String> {
