@@ -4,6 +4,7 @@ use super::*;
 use crate::ErrorKind;
 use crate::query::json_lines;
 use std::fs;
+use std::io::{BufRead, BufReader};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -88,32 +89,55 @@ fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {
     assert!(session.execute(bad, micros(0)).is_err());
     assert_eq!(counts(&database), [0, 0]);
 
-    std::thread::scope(|scope| {
-        let writes = scope.spawn(|| {
-            let mut session = database.session();
-            for i in 0..3000 {
-                // One table under two names.
-                let batch = format!(
-                    "BEGIN BATCH INSERT INTO ks.t (p, c) VALUES ({i}, 0); INSERT INTO ks.other (k, v) VALUES ('{i}', 0); \
-                     UPDATE ks.t SET v = 'v' WHERE p = {i} AND c = 0; APPLY BATCH"
-                );
-                session.execute(&batch, micros(0)).unwrap();
-                let batch = format!(
-                    "BEGIN BATCH INSERT INTO t (p, c) VALUES ({i}, 1); INSERT INTO other (k, v) VALUES ('+{i}', 0); \
-                     UPDATE ks.t SET v = 'v' WHERE p = {i} AND c = 1; APPLY BATCH"
-                );
-                session.execute("USE ks", micros(0)).unwrap();
-                session.execute(&batch, micros(0)).unwrap();
-            }
-        });
-        for _ in 0..5 {
-            let crashed = crash(directory.path());
-            let [t, other] = counts(&open(crashed.path()));
-            assert_eq!(t, other);
+    drop(session);
+    drop(database);
+
+    // The test runs itself as the process that is killed: only a process at its end leaves its files as they were at one
+    // moment.
+    for round in 0..5 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "--nocapture"])
+            .arg("database::tests::batches_of_several_tables_until_killed")
+            .env(KILLED, directory.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap().ends_with(BEGUN)));
+        std::thread::sleep(std::time::Duration::from_millis(40 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let [t, other] = counts(&open(directory.path()));
+        assert_eq!(t, other);
+    }
+    let [t, _] = counts(&open(directory.path()));
+    assert!(t > 0);
+}
+
+/// The directory that [`batches_of_several_tables_until_killed`] writes into.
+const KILLED: &str = "CQLITE_TEST_KILLED";
+/// What it prints when the first batch is written.
+const BEGUN: &str = "begun";
+
+#[test]
+#[ignore = "runs until it is killed: the test above begins and ends it"]
+fn batches_of_several_tables_until_killed() {
+    let database = open(Path::new(&std::env::var_os(KILLED).unwrap()));
+    let mut session = database.session();
+    session.execute("USE ks", micros(0)).unwrap();
+    let process = std::process::id();
+    for i in 0.. {
+        // One table under two names.
+        let batch = format!(
+            "BEGIN BATCH INSERT INTO t (p, c) VALUES ({i}, {process}); \
+             INSERT INTO other (k, v) VALUES ('{process} {i}', 0); \
+             UPDATE ks.t SET v = 'v' WHERE p = {i} AND c = {process}; APPLY BATCH"
+        );
+        session.execute(&batch, micros(0)).unwrap();
+        if i == 0 {
+            println!("{BEGUN}");
         }
-        writes.join().unwrap();
-    });
-    assert_eq!(counts(&database), [6000, 6000]);
+    }
 }
 
 #[test]
