@@ -24,8 +24,8 @@ pub struct TableReader {
     rules: Arc<MergeRules>,
     memtables: Vec<Arc<Memtable>>,
     sstables: Vec<Member>,
-    /// A query of everything: no column keeps it from asking for whole rows SSTable by SSTable.
-    all_by_name: bool,
+    /// A query of everything.
+    everything: Queried,
 }
 
 /// An SSTable, and where its columns go.
@@ -114,7 +114,12 @@ impl TableReader {
         let mut columns = schema.statics.iter().chain(&schema.regulars);
         let all_by_name = !columns.any(|c| c.ty.is_multi_cell() || c.ty == CqlType::Counter);
         Ok(TableReader {
-            all_by_name,
+            everything: Queried {
+                layouts: None,
+                kept: None,
+                // No column keeps it from asking for whole rows SSTable by SSTable.
+                by_name: all_by_name,
+            },
             schema,
             rules: Arc::new(MergeRules::new(header, partitioner)),
             memtables: Vec::new(),
@@ -176,7 +181,7 @@ impl TableReader {
     /// # Errors
     /// `Corrupt` when an index is.
     pub fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Partitions<'a>> {
-        self.scan_queried(range, &self.everything())
+        self.scan_queried(range, &self.everything)
     }
 
     /// [`Self::scan`] for a query.
@@ -211,7 +216,7 @@ impl TableReader {
         slices: &'a [Slice],
         reversed: bool,
     ) -> Result<Partitions<'a>> {
-        self.read_queried(key, slices, reversed, &self.everything())
+        self.read_queried(key, slices, reversed, &self.everything)
     }
 
     /// What a query reads that asks for some of the `regulars` only: of the others just what shows that a row is there, as
@@ -235,10 +240,6 @@ impl TableReader {
         }
     }
 
-    fn everything(&self) -> Queried {
-        self.queried(None, false, self.all_by_name)
-    }
-
     /// [`Self::read`] for a query.
     ///
     /// # Errors
@@ -251,16 +252,42 @@ impl TableReader {
         queried: &Queried,
     ) -> Result<Partitions<'a>> {
         let decorated = self.partitioner().decorate(key);
+        let mut first = 0;
+        for member in &self.sstables {
+            if member.sstable.might_contain(&decorated)? {
+                break;
+            }
+            first += 1;
+        }
+        if first == self.sstables.len() && self.memtables.is_empty() {
+            return Ok(Merge::of_nothing(&self.rules));
+        }
+        self.read_from(first, decorated, slices, reversed, queried)
+    }
+
+    /// Reads all memtables, and SSTables from that on whose number is `first`, which may have the key.
+    #[inline(never)]
+    fn read_from<'a>(
+        &'a self,
+        first: usize,
+        key: DecoratedKey<'a>,
+        slices: &'a [Slice],
+        reversed: bool,
+        queried: &Queried,
+    ) -> Result<Partitions<'a>> {
         let slices = if slices.is_empty() { WHOLE } else { slices };
         let mut sources = Vec::new();
         for memtable in &self.memtables {
-            if let Some(source) = memtable.read(decorated, slices, reversed)? {
+            if let Some(source) = memtable.read(key, slices, reversed)? {
                 sources.push(queried.of_memtable(source));
             }
         }
-        for (i, member) in self.sstables.iter().enumerate() {
-            let layout = || queried.layout(i, member);
-            if let Some(reader) = member.read(&decorated, slices, reversed, layout)? {
+        for (i, member) in self.sstables.iter().enumerate().skip(first) {
+            if i > first && !member.sstable.might_contain(&key)? {
+                continue;
+            }
+            let layout = queried.layout(i, member);
+            if let Some(reader) = member.read(&key, slices, reversed, layout)? {
                 sources.push(TableSource::Slices(reader));
             }
         }
@@ -330,17 +357,15 @@ impl Member {
         }))
     }
 
+    /// Reads a partition that the filter does not rule out.
     fn read<'a>(
         &'a self,
         key: &DecoratedKey<'a>,
         slices: &'a [Slice],
         reversed: bool,
-        layout: impl FnOnce() -> Arc<Layout>,
+        layout: Arc<Layout>,
     ) -> Result<Option<Box<SliceReader<'a>>>> {
         let sstable = &self.sstable;
-        if !sstable.might_contain(key)? {
-            return Ok(None);
-        }
         let (position, row_index, certain) = match sstable.locate(key)? {
             Lookup::Absent => return Ok(None),
             Lookup::At(at) => (at.data_position, at.row_index, at.key.is_some()),
@@ -358,7 +383,7 @@ impl Member {
             reversed,
         };
         let window = Window::new(sstable.data().clone(), Fetch::Point);
-        let reader = SliceReader::new(window, layout(), sstable.clusterings(), request);
+        let reader = SliceReader::new(window, layout, sstable.clusterings(), request);
         Ok(Some(Box::new(reader)))
     }
 

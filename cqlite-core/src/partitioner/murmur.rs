@@ -23,7 +23,7 @@ pub fn murmur3_128(key: &[u8]) -> (u64, u64) {
     if let Some((first, rest)) = tail.split_first_chunk::<8>() {
         h2 ^= mix2(signed(short_le(rest)));
         h1 ^= mix1(signed(u64::from_le_bytes(*first)));
-    } else {
+    } else if !tail.is_empty() {
         h1 ^= mix1(signed(short_le(tail)));
     }
     h1 ^= key.len() as u64;

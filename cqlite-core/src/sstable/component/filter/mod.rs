@@ -30,8 +30,8 @@ pub struct BloomFilter<B> {
     bytes: B,
     hash_count: u32,
     bits: Bits,
-    /// Flips the order of the bytes in a word where words are big-endian.
-    byte_flip: usize,
+    /// Its words are big-endian.
+    old_format: bool,
 }
 
 impl<B: AsRef<[u8]>> BloomFilter<B> {
@@ -49,7 +49,7 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
             bytes,
             hash_count,
             bits: Bits::new(word_count),
-            byte_flip: if old_format { 7 } else { 0 },
+            old_format,
         })
     }
 
@@ -57,13 +57,14 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
     #[inline]
     pub fn might_contain(&self, hash: (u64, u64)) -> bool {
         let (increment, mut base) = hash;
-        let bits = self.bytes.as_ref().get(HEADER_BYTES..).unwrap_or_default();
+        let words = self.bytes.as_ref().get(HEADER_BYTES..).unwrap_or_default();
+        let words = words.as_chunks().0;
         let mut left = self.hash_count;
         // Bits lie far apart and each is as likely set as not: looking at several before deciding waits for memory once.
         while left >= TOGETHER {
             let mut all = 1;
             for i in 0..TOGETHER {
-                all &= self.look(bits, base.wrapping_add(increment.wrapping_mul(i.into())));
+                all &= self.look(words, base.wrapping_add(increment.wrapping_mul(i.into())));
             }
             if all == 0 {
                 return false;
@@ -72,7 +73,7 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
             left -= TOGETHER;
         }
         for _ in 0..left {
-            if self.look(bits, base) == 0 {
+            if self.look(words, base) == 0 {
                 return false;
             }
             base = base.wrapping_add(increment);
@@ -82,10 +83,17 @@ impl<B: AsRef<[u8]>> BloomFilter<B> {
 
     /// The bit of a hash: 0 or 1.
     #[inline(always)]
-    fn look(&self, bits: &[u8], base: u64) -> u8 {
-        let bit = self.bits.bit(base as i64);
-        let byte = (bit >> 3) as usize ^ self.byte_flip;
-        bits.get(byte).map_or(1, |byte| byte >> (bit & 7) & 1)
+    fn look(&self, words: &[[u8; 8]], base: u64) -> u64 {
+        let (word, bit) = self.bits.place(base as i64);
+        words.get(word as usize).map_or(1, |word| {
+            let word = u64::from_le_bytes(*word);
+            let word = if self.old_format {
+                word.swap_bytes()
+            } else {
+                word
+            };
+            word >> bit & 1
+        })
     }
 
     /// Hashes a key; 0 when the filter is of no bytes.
@@ -119,10 +127,10 @@ impl Bits {
         }
     }
 
-    /// `|base % bit count|`, the remainder truncated as in Java: thus the remainder of the absolute value. Its low six
-    /// bits are those of the dividend, as there are 64 bits to a word.
+    /// The word and the bit in it of `|base % bit count|`, the remainder truncated as in Java: thus the remainder of the
+    /// absolute value. Its low six bits are those of the dividend, as there are 64 bits to a word.
     #[inline(always)]
-    fn bit(&self, base: i64) -> u64 {
+    fn place(&self, base: i64) -> (u64, u32) {
         let dividend = base.unsigned_abs();
         let word = dividend >> 6;
         // The quotient by the reciprocal is right or one too small.
@@ -133,7 +141,14 @@ impl Bits {
         } else {
             remainder
         };
-        remainder << 6 | dividend & 63
+        (remainder, dividend as u32 & 63)
+    }
+
+    /// `|base % bit count|`.
+    #[inline(always)]
+    fn bit(&self, base: i64) -> u64 {
+        let (word, bit) = self.place(base);
+        word << 6 | u64::from(bit)
     }
 }
 
