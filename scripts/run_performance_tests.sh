@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures cqlite and Cassandra in turn, on the same files, and shows the ratios.
-#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--lsm] [--only scan|point|slice|long|write|commands]
+#   scripts/run_performance_tests.sh [--quick] [--rounds N] [--reps N] [--no-peer] [--lsm] [--only scan|point|slice|long|write|commands|engine]
 # Needs Rust; for the peer also a JDK 17, and Maven unless CASSANDRA_LIB names a folder with the jars of Cassandra 5.0.
-# With --lsm RocksDB and fjall compact the same rows, too: they take minutes to compile, and need libclang.
+# With --lsm RocksDB and fjall compact, write and read the same rows, too: they take minutes to compile, and need libclang
+# (ROCKSDB_LIB_DIR names the folder of a RocksDB that is installed).
 # The tables (2 GB) are made in target/bench-data or in $CQLITE_BENCH_DATA. What reads runs on one thread, with the files in
 # the page cache; what writes compresses in a second one. All figures end up in target/performance.jsonl.
 set -euo pipefail
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
     --no-peer) peer= ;;
     --lsm) lsm=1 ;;
     --only) only=$2; shift ;;
-    *) sed -n '2,7p' "$0" | sed 's/^# //' >&2; exit 2 ;;
+    *) sed -n '2,8p' "$0" | sed 's/^# //' >&2; exit 2 ;;
   esac
   shift
 done
@@ -89,6 +90,30 @@ figures() {
   fi
 }
 
+# Figures of a database and of the stores that are like it, in turn: through log and memtable, with a sync each, and reads.
+engine() {
+  local round=$1 synced=$((rows / 100))
+  pair() {
+    local rows=$1
+    shift
+    $bench engine --rows "$rows" --reps "$reps" --round "$round" "$@" | tee -a "$out"
+    if [ -n "$lsm" ]; then
+      # What the stores call their cache.
+      $lsm_bench "${@/--chunks/--cache}" --rows "$rows" --reps "$reps" --round "$round" --dir "$lsm_dir" --fmt big-oa | tee -a "$out"
+      rm -rf "$lsm_dir"
+    fi
+  }
+  pair "$rows" write
+  pair "$synced" write-synced
+  pair "$((synced * 10))" write-synced --writers 32
+  pair "$rows" read
+  pair "$rows" read --chunks 512 --hot "$rows"
+  for more in "--readers 2" "--busy"; do
+    # shellcheck disable=SC2086 # Options.
+    $bench engine --rows "$rows" --reps "$reps" --round "$round" read $more | tee -a "$out"
+  done
+}
+
 # Commands from their start to their end, without their output.
 commands() {
   local format=$1 round=$2 kv fmt small
@@ -134,6 +159,7 @@ for round in $(seq "$rounds"); do
     $lsm_bench compact --rows "$rows" --reps "$reps" --round "$round" --dir "$lsm_dir" | tee -a "$out"
     rm -rf "$lsm_dir"
   fi
+  if wanted engine; then engine "$round"; fi
   for format in oa da; do
     figures $format "$round"
     if wanted commands; then commands $format "$round"; fi

@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod data;
+pub mod engine;
 pub mod measure;
 pub mod sorted;
 pub mod table;

@@ -161,7 +161,7 @@ pub(crate) fn compact(args: &ReadArgs) -> Result<()> {
 }
 
 /// A directory for what is written, which is deleted.
-fn place_of_writes(args: &ReadArgs) -> PathBuf {
+pub(crate) fn place_of_writes(args: &ReadArgs) -> PathBuf {
     let root = args.dir.clone().unwrap_or_else(|| args.data.root());
     root.join(format!("written-{}", std::process::id()))
 }
@@ -181,7 +181,10 @@ fn measure_writes(args: &ReadArgs, mut write: impl FnMut(&Path) -> Result<()>) -
     Ok(runs)
 }
 
-fn peak_of_write(args: &ReadArgs, mut write: impl FnMut(&Path) -> Result<()>) -> Result<u64> {
+pub(crate) fn peak_of_write(
+    args: &ReadArgs,
+    mut write: impl FnMut(&Path) -> Result<()>,
+) -> Result<u64> {
     let root = place_of_writes(args);
     let io = |e| Error::io(&root, e);
     std::fs::create_dir_all(&root).map_err(io)?;

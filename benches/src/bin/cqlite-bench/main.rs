@@ -2,6 +2,7 @@
 
 mod command;
 mod compare;
+mod engine;
 mod figure;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -95,6 +96,8 @@ enum Verb {
     },
     /// Merges the SSTables of `make-overlapping` into one
     Compact(ReadArgs),
+    /// Figures of a database
+    Engine(engine::EngineArgs),
     /// Runs a command without its output: wall and CPU time, private and all memory
     Command(command::CommandArgs),
     /// Shows the ratios of what is in files of printed lines
@@ -244,6 +247,7 @@ fn main() -> ExitCode {
             }
         }),
         Verb::Compact(read) => figure::compact(read),
+        Verb::Engine(args) => engine::run(args),
         Verb::Command(args) => command::run(args),
         Verb::Compare { files } => compare::run(files),
     };

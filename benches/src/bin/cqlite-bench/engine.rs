@@ -1,0 +1,216 @@
+//! Figures of the database, each named as those of the stores in `peers/lsm` are.
+
+use crate::ReadArgs;
+use crate::figure::{peak_of_write, place_of_writes};
+use cqlite_benches::data::KvRow;
+use cqlite_benches::engine::{Engine, Settings, keys};
+use cqlite_benches::measure::{Runs, percentile, rss_anon_bytes};
+use cqlite_core::commitlog::SyncMode;
+use cqlite_core::{Error, Result};
+use serde_json::json;
+use std::path::Path;
+
+const READS: u64 = 200_000;
+
+#[derive(clap::Args)]
+pub(crate) struct EngineArgs {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Writes the rows through log and memtable by one thread, without syncs
+    Write,
+    /// Writes rows with a sync each
+    WriteSynced {
+        /// Threads that write
+        #[arg(long, default_value_t = 1)]
+        writers: u64,
+    },
+    /// Reads random keys after a major compaction
+    Read {
+        /// Cache of chunks in MiB
+        #[arg(long, default_value_t = 8)]
+        chunks: u64,
+        /// Keys asked for, spread over all rows; all of them without
+        #[arg(long)]
+        hot: Option<u64>,
+        /// Chunk length in KiB
+        #[arg(long, default_value_t = 16)]
+        block: u32,
+        /// Threads that read
+        #[arg(long, default_value_t = 1)]
+        readers: usize,
+        /// Another thread writes, flushes and compacts meanwhile
+        #[arg(long)]
+        busy: bool,
+    },
+}
+
+pub(crate) fn run(args: &EngineArgs) -> Result<()> {
+    match &args.verb {
+        Verb::Write => write(&args.read),
+        Verb::WriteSynced { writers } => write_synced(&args.read, *writers),
+        Verb::Read {
+            chunks,
+            hot,
+            block,
+            readers,
+            busy,
+        } => {
+            let settings = Settings {
+                sync: SyncMode::None,
+                cache_bytes: chunks << 20,
+                chunk_kib: *block,
+            };
+            read(&args.read, settings, *hot, *readers, *busy)
+        }
+    }
+}
+
+const UNSYNCED: Settings = Settings {
+    sync: SyncMode::None,
+    cache_bytes: 8 << 20,
+    chunk_kib: 16,
+};
+
+/// The values are made before the times are taken.
+fn write(args: &ReadArgs) -> Result<()> {
+    let rows = args.data.rows;
+    let (mut row, mut values) = (KvRow::default(), Vec::new());
+    for i in 0..rows {
+        row.set(0, i);
+        values.push((row.n, row.v.clone()));
+    }
+    let mut runs = Runs::default();
+    let mut peak = 0;
+    for _ in 0..args.reps {
+        let mut one = |directory: &Path| {
+            let engine = Engine::create(directory, &UNSYNCED)?;
+            let mut writes = engine.writes()?;
+            let once = Runs::measure(0, 1, || {
+                (0..)
+                    .zip(&values)
+                    .try_for_each(|(i, (n, v))| writes.write(i, v, *n, false))
+            })?;
+            runs.add(once.wall_median(), once.cpu_median());
+            Ok(())
+        };
+        peak = peak_of_write(args, &mut one)?;
+    }
+    let before = (values.len() * size_of::<(i64, Vec<u8>)>()) as u64;
+    let before = before + values.iter().map(|(_, v)| v.capacity() as u64).sum::<u64>();
+    print(
+        args,
+        "write",
+        rows,
+        "writes",
+        &runs,
+        peak.saturating_sub(before),
+        Vec::new(),
+    );
+    Ok(())
+}
+
+fn write_synced(args: &ReadArgs, writers: u64) -> Result<()> {
+    let rows = args.data.rows;
+    let settings = Settings {
+        sync: SyncMode::Group,
+        ..UNSYNCED
+    };
+    let (mut runs, mut nanos) = (Runs::default(), Vec::new());
+    let peak = peak_of_write(args, |directory| {
+        let engine = Engine::create(directory, &settings)?;
+        let mut first = 0;
+        runs = Runs::measure(0, args.reps, || {
+            nanos.append(&mut engine.write_synced(first, rows, writers)?);
+            first += rows;
+            Ok::<_, Error>(())
+        })?;
+        Ok(())
+    })?;
+    let name = format!("write synced, {writers} writers");
+    print(args, &name, rows, "writes", &runs, peak, nanos);
+    Ok(())
+}
+
+fn read(
+    args: &ReadArgs,
+    settings: Settings,
+    hot: Option<u64>,
+    readers: usize,
+    busy: bool,
+) -> Result<()> {
+    let rows = args.data.rows;
+    let root = place_of_writes(args);
+    std::fs::create_dir_all(&root).map_err(|e| Error::io(&root, e))?;
+    let engine = Engine::create(&root, &settings)?;
+    let mut row = KvRow::default();
+    let mut writes = engine.writes()?;
+    for i in 0..rows {
+        row.set(0, i);
+        writes.write(i, &row.v, row.n, false)?;
+    }
+    drop(writes);
+    engine.database.flush()?;
+    engine.database.compact(&engine.table, 0)?;
+    let keys = keys(rows, hot.unwrap_or(rows), args.ops.unwrap_or(READS));
+    let measure = || {
+        let read = || engine.read_all(&keys, readers, false).map(drop);
+        let runs = Runs::measure(args.warm, args.reps, read)?;
+        Ok((runs, engine.read_all(&keys, readers, true)?))
+    };
+    let (runs, nanos) = match busy {
+        true => engine.beside(rows, measure)?,
+        false => measure()?,
+    };
+    let which = if hot.is_some() { " cached" } else { "" };
+    let by = match readers {
+        1 => String::new(),
+        n => format!(", {n} readers"),
+    };
+    let beside = if busy { ", while others write" } else { "" };
+    let (cache, block) = (settings.cache_bytes >> 20, settings.chunk_kib);
+    let name = format!("read, cache of {cache} MiB, blocks of {block} KiB{by}{beside}{which}");
+    let peak = rss_anon_bytes();
+    print(args, &name, keys.len() as u64, "reads", &runs, peak, nanos);
+    drop(engine);
+    std::fs::remove_dir_all(&root).map_err(|e| Error::io(&root, e))
+}
+
+fn print(
+    args: &ReadArgs,
+    name: &str,
+    ops: u64,
+    unit: &str,
+    runs: &Runs,
+    peak: u64,
+    mut nanos: Vec<u64>,
+) {
+    let (wall, cpu) = (runs.wall_median(), runs.cpu_median());
+    let mut line = json!({
+        "by": "cqlite",
+        "round": args.round,
+        "bench": name,
+        "table": "kv",
+        "fmt": "big-oa",
+        "ops": ops,
+        "unit": unit,
+        "rows": args.data.rows,
+        "median_s": wall,
+        "min_s": runs.wall_min(),
+        "cpu_s": cpu,
+        "per_s": (ops as f64 / wall).round(),
+        "per_cpu_s": (ops as f64 / cpu).round(),
+        "peak_rss_anon_mib": peak as f64 / f64::from(1 << 20),
+        "others_cores": runs.others_cores,
+    });
+    if !nanos.is_empty() {
+        line["p50_us"] = json!(percentile(&mut nanos, 0.5) as f64 / 1e3);
+        line["p99_us"] = json!(percentile(&mut nanos, 0.99) as f64 / 1e3);
+    }
+    println!("{line}");
+}
