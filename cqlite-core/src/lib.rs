@@ -18,6 +18,7 @@ pub mod io;
 pub mod limits;
 pub mod memtable;
 pub mod merge;
+pub mod metrics;
 pub mod model;
 pub mod mutation;
 pub mod partitioner;

@@ -8,6 +8,7 @@
 
 use crate::compaction::{Compacted, Compaction, CompressionChange, Destination, Watch};
 use crate::memtable::{Memtable, Update};
+use crate::metrics::{Count, Metrics, Operation, TableMetrics, TableSnapshot};
 use crate::model::PartitionSource;
 use crate::partitioner::TokenRange;
 use crate::read::TableReader;
@@ -31,6 +32,8 @@ pub struct StorageOptions {
     pub version: Version,
     /// How SSTables are opened.
     pub open: OpenOptions,
+    /// What measures the database.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A table that is written to and read from by many threads at once. Nobody else may write to its directory.
@@ -48,6 +51,7 @@ pub struct Table {
     compacting: Mutex<()>,
     /// Another table has its directory now, or nobody. Changes while all else is locked.
     is_retired: AtomicBool,
+    metrics: Arc<TableMetrics>,
 }
 
 /// What a table is at one moment.
@@ -72,9 +76,11 @@ impl View {
         schema: &TableSchema,
         memtables: Vec<Arc<Memtable>>,
         live: Vec<Arc<Live>>,
+        metrics: &Arc<TableMetrics>,
     ) -> Result<Self> {
         let sstables = live.iter().map(|live| live.sstable.clone()).collect();
         let reader = TableReader::open(schema.clone(), sstables)?;
+        let reader = reader.with_metrics(metrics.clone());
         Ok(View {
             reader: reader.with_memtables(memtables.clone())?,
             memtables,
@@ -118,7 +124,8 @@ impl Table {
         let live = listed.readable()?.iter();
         let live = live.map(|descriptor| Live::open(descriptor, &storage.open));
         let live = live.collect::<Result<_>>()?;
-        Self::of(directory, schema, storage, live)
+        let metrics = Arc::new(TableMetrics::new(storage.metrics.clone()));
+        Self::of(directory, schema, storage, live, metrics)
     }
 
     fn of(
@@ -126,10 +133,12 @@ impl Table {
         schema: Arc<TableSchema>,
         storage: StorageOptions,
         live: Vec<Arc<Live>>,
+        metrics: Arc<TableMetrics>,
     ) -> Result<Self> {
-        let view = View::new(&schema, Vec::new(), live)?;
-        let memtable = Arc::new(Memtable::new(view.reader.rules().clone()));
-        let view = View::new(&schema, vec![memtable.clone()], view.live)?;
+        let view = View::new(&schema, Vec::new(), live, &metrics)?;
+        let memtable = Memtable::new(view.reader.rules().clone());
+        let memtable = Arc::new(memtable.with_metrics(storage.metrics.clone()));
+        let view = View::new(&schema, vec![memtable.clone()], view.live, &metrics)?;
         Ok(Table {
             schema,
             directory: directory.to_owned(),
@@ -140,6 +149,7 @@ impl Table {
             flushing: Mutex::new(()),
             compacting: Mutex::new(()),
             is_retired: AtomicBool::new(false),
+            metrics,
         })
     }
 
@@ -157,7 +167,7 @@ impl Table {
                 .advise("flush it before"));
             }
             let (storage, live) = (self.storage.clone(), view.live.clone());
-            Self::of(&self.directory, schema, storage, live)
+            Self::of(&self.directory, schema, storage, live, self.metrics.clone())
         })
     }
 
@@ -244,6 +254,23 @@ impl Table {
         self.view().memory()
     }
 
+    /// What was measured of it, and how large it is.
+    pub fn snapshot(&self) -> TableSnapshot {
+        let view = self.view();
+        let data = view.live.iter().map(|live| live.sstable.data().source());
+        let chance =
+            WriteOptions::of_table(&self.schema).map(|options| options.bloom_filter_fp_chance);
+        TableSnapshot {
+            keyspace: self.schema.keyspace.clone(),
+            name: self.schema.name.clone(),
+            live_sstables: view.live.len() as u64,
+            live_bytes: data.map(|source| source.len()).sum(),
+            memtable_bytes: view.memory() as u64,
+            filter_chance: chance.unwrap_or_default(),
+            counts: self.metrics.counts(),
+        }
+    }
+
     /// Lets writes go to another memtable; what was written before is flushed by [`flush_switched`](Self::flush_switched).
     /// `mark` is called when no write is half done; it is not if the table is retired.
     ///
@@ -255,7 +282,8 @@ impl Table {
             return Ok(None);
         }
         if !current.is_empty() {
-            let memtable = Arc::new(Memtable::new(current.rules().clone()));
+            let memtable = Memtable::new(current.rules().clone());
+            let memtable = Arc::new(memtable.with_metrics(self.storage.metrics.clone()));
             self.change_view(|view| {
                 let mut memtables = vec![memtable.clone()];
                 memtables.extend_from_slice(&view.memtables);
@@ -305,6 +333,17 @@ impl Table {
     }
 
     fn write(&self, memtable: &Memtable) -> Result<Option<Written>> {
+        let metrics = &self.storage.metrics;
+        let began = metrics.begin(Operation::Flush);
+        let written = self.write_unmeasured(memtable)?;
+        if let Some(written) = &written {
+            metrics.count(Count::FlushedBytes, written.on_disk);
+        }
+        metrics.end(Operation::Flush, began);
+        Ok(written)
+    }
+
+    fn write_unmeasured(&self, memtable: &Memtable) -> Result<Option<Written>> {
         let options = WriteOptions {
             partitioner: memtable.partitioner().clone(),
             estimated_keys: memtable.partitions().max(1),
@@ -376,9 +415,19 @@ impl Table {
             now,
             gc_before,
         };
+        let metrics = &self.storage.metrics;
+        let began = metrics.begin(Operation::Compaction);
         let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
         let compacted = compaction.run(&mut transaction, &destination, watch)?;
         self.replace(transaction, old, &compacted.written)?;
+        let read = compaction
+            .inputs
+            .iter()
+            .map(|sstable| sstable.data().source().len());
+        metrics.count(Count::CompactionReadBytes, read.sum());
+        let written = compacted.written.iter().map(|written| written.on_disk);
+        metrics.count(Count::CompactionWrittenBytes, written.sum());
+        metrics.end(Operation::Compaction, began);
         Ok(compacted)
     }
 
@@ -415,7 +464,7 @@ impl Table {
     ) -> Result<()> {
         let _updating = lock(&self.updating);
         let (memtables, live) = change(&self.view());
-        let view = Arc::new(View::new(&self.schema, memtables, live)?);
+        let view = Arc::new(View::new(&self.schema, memtables, live, &self.metrics)?);
         let mut present = self.view.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *present, view);
         drop(present);

@@ -36,6 +36,11 @@ impl SystemTables {
     /// Opens them, and makes their directories if they are not there.
     pub fn open(directory: &Path, storage: &StorageOptions) -> Result<Self> {
         let definitions = system_tables()?;
+        // They are not measured with what the user reads and writes.
+        let storage = StorageOptions {
+            metrics: Arc::default(),
+            ..storage.clone()
+        };
         let mut tables = BTreeMap::new();
         for name in WRITTEN_TABLES {
             if let Some(definition) = definitions.iter().find(|table| table.name == name) {

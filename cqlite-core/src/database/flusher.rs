@@ -71,6 +71,11 @@ impl Flusher {
         }
     }
 
+    /// Tables that wait to be flushed, or are being flushed.
+    pub fn pending(&self) -> usize {
+        lock(&self.waiting).tables.len()
+    }
+
     /// Says what went wrong since it was asked last.
     ///
     /// # Errors

@@ -14,12 +14,14 @@ mod definition;
 mod flushed;
 mod flusher;
 mod lock;
+mod measure;
 mod session;
 #[cfg(test)]
 mod tests;
 mod unflushed;
 mod writer;
 
+pub use measure::MemoryPressure;
 pub use session::{Outcome, Selected, Session};
 pub use unflushed::unflushed;
 pub use writer::Writer;
@@ -28,11 +30,13 @@ use self::definition::SystemTables;
 use self::flushed::Flushed;
 use self::flusher::Flusher;
 use self::lock::DirectoryLock;
+use self::measure::Pressure;
 use crate::commitlog::{
     self, CommitLog, LogOptions, MutationReader, Position, ReplayPolicy, TableId,
 };
 use crate::compaction::Compacted;
 use crate::cql::ast::QualifiedName;
+use crate::metrics::Wait;
 use crate::schema::Schema;
 use crate::schema::system::KeyspaceOptions;
 use crate::sstable::{OpenOptions, Version};
@@ -43,6 +47,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// The directory of what is no table.
 pub const OWN_DIRECTORY: &str = ".cqlite";
@@ -52,6 +57,12 @@ const LOG_DIRECTORY: &str = "commitlog";
 
 /// Bytes of memory for rows unless told otherwise.
 pub const MEMTABLE_BYTES: usize = 64 << 20;
+
+/// Bytes of memory for decompressed chunks unless told otherwise.
+pub const CHUNK_CACHE_BYTES: u64 = 28 << 20;
+
+/// Bytes of memory for places of keys unless told otherwise.
+pub const KEY_CACHE_BYTES: u64 = 4 << 20;
 
 /// Bytes that are written between two looks at the memory of all tables and the length of the log, at most.
 const UNWATCHED_BYTES: u64 = 1 << 18;
@@ -68,6 +79,12 @@ pub struct DatabaseOptions {
     pub storage: StorageOptions,
     /// Bytes of memory for rows that are in no SSTable, those that are being flushed included. Writes wait when it is full.
     pub memtable_bytes: usize,
+    /// Bytes of memory for decompressed chunks of all tables, for later point reads; none for 0. An
+    /// [`OpenOptions::cache`] that is given is used in its place.
+    pub chunk_cache_bytes: u64,
+    /// Bytes of memory for the places of partitions of all tables, for later point reads; none for 0. [`OpenOptions::keys`] that are
+    /// given are used in their place.
+    pub key_cache_bytes: u64,
     /// The commit log.
     pub log: LogOptions,
     /// What becomes of damage in the commit log.
@@ -87,8 +104,11 @@ impl DatabaseOptions {
             storage: StorageOptions {
                 version: Version::parse("oa", "big")?,
                 open: OpenOptions::default(),
+                metrics: Arc::default(),
             },
             memtable_bytes: MEMTABLE_BYTES,
+            chunk_cache_bytes: CHUNK_CACHE_BYTES,
+            key_cache_bytes: KEY_CACHE_BYTES,
             log: LogOptions::default(),
             replay: ReplayPolicy::default(),
             now,
@@ -116,6 +136,7 @@ struct Inner {
     /// Bytes that were written, for [`make_room`](Self::make_room).
     written: AtomicU64,
     last_timestamp: AtomicI64,
+    pressure: Pressure,
     /// The last, so that nobody else has the directory while something of this is left.
     _lock: DirectoryLock,
 }
@@ -155,7 +176,8 @@ impl Database {
     ///
     /// # Errors
     /// `NotFound` without the directory; `InvalidInput` if another process has it open; those of the SSTables, and of the log.
-    pub fn open(directory: &Path, options: DatabaseOptions) -> Result<Self> {
+    pub fn open(directory: &Path, mut options: DatabaseOptions) -> Result<Self> {
+        options.share();
         if options.create {
             std::fs::create_dir_all(directory).map_err(|e| Error::io(directory, e))?;
         }
@@ -188,6 +210,7 @@ impl Database {
             table.flush()?;
         }
         let log = CommitLog::open(&log_directory, options.log)?;
+        log.measure(options.storage.metrics.clone());
         log.discard_older()?;
         flushed.reset()?;
         let inner = Arc::new(Inner {
@@ -201,6 +224,7 @@ impl Database {
             flusher: Arc::default(),
             written: AtomicU64::new(0),
             last_timestamp: AtomicI64::new(i64::MIN),
+            pressure: Pressure::default(),
             _lock: lock,
         });
         // Not all of it, or the log's own thread might be who ends the log.
@@ -372,6 +396,7 @@ impl Inner {
             let sizes = state.tables.values().map(|table| (table.memory(), table));
             let sizes: Vec<_> = sizes.filter(|(bytes, _)| *bytes > 0).collect();
             let all: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
+            self.note_memory(all);
             let is_log_full = self.log.bytes() > self.options.log.total_bytes / 2;
             if is_log_full {
                 sizes
@@ -386,7 +411,11 @@ impl Inner {
             if !is_full || sizes.is_empty() {
                 return self.flusher.check();
             }
-            self.flusher.wait()?;
+            let began = Instant::now();
+            let waited = self.flusher.wait();
+            let metrics = &self.options.storage.metrics;
+            metrics.waited(Wait::Room, began.elapsed());
+            waited?;
         }
     }
 

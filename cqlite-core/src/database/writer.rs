@@ -6,6 +6,7 @@ use super::{Database, Inner};
 use crate::Result;
 use crate::commitlog::{Position, UpdateEncoder, start_mutation};
 use crate::memtable::Update;
+use crate::metrics::{Count, Operation};
 use crate::model::{PartitionSource, RowBuf};
 use crate::table::Table;
 use std::sync::Arc;
@@ -77,6 +78,8 @@ impl Writer {
             return Ok(None);
         }
         let inner = first.inner.clone();
+        let metrics = &inner.options.storage.metrics;
+        let began = metrics.begin(Operation::Write);
         inner.make_room(bytes)?;
         // Whoever alters the table flushes it first, and nobody writes from then on.
         let state = inner.read_state();
@@ -88,6 +91,8 @@ impl Writer {
             }
         })?;
         drop(state);
+        metrics.count(Count::WrittenBytes, bytes as u64);
+        metrics.end(Operation::Write, began);
         for writer in writers {
             writer.update.clear();
             if writer.table.written_bytes() > inner.options.memtable_bytes / 3 {

@@ -21,6 +21,7 @@ pub use update::Update;
 use self::shard::{Change, Rules, Shard};
 use crate::Result;
 use crate::merge::MergeRules;
+use crate::metrics::{Metrics, Wait};
 use crate::model::StreamHeader;
 use crate::partitioner::{Partitioner, Token};
 use crate::sstable::builder::record::Record;
@@ -41,6 +42,7 @@ pub struct Memtable {
     /// Those who read the state of a moment.
     readers: AtomicUsize,
     bytes: AtomicI64,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Memtable {
@@ -52,7 +54,14 @@ impl Memtable {
             changes: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
             bytes: AtomicI64::new(0),
+            metrics: None,
         }
+    }
+
+    /// Measures what is waited for.
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// The columns that cells name.
@@ -155,8 +164,10 @@ impl Memtable {
     #[inline]
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
         // A panic elsewhere leaves a shard with a change less, and in order.
-        self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let shard = &self.shards[shard];
+        match &self.metrics {
+            Some(metrics) => metrics.lock(Wait::Memtable, shard),
+            None => shard.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 }

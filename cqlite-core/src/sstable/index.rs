@@ -39,6 +39,8 @@ pub struct Located<'a> {
     pub key: Option<&'a [u8]>,
     /// The blocks of its rows, if it has more than one.
     pub row_index: Option<RowIndexRef<'a>>,
+    /// Offset of its entry in Index.db; `None` in a trie.
+    pub entry_position: Option<u64>,
 }
 
 impl<'a> PartitionIndex<'a> {
@@ -150,11 +152,27 @@ impl<'a> PartitionIndex<'a> {
     }
 }
 
+/// The partition whose entry stands at `position` of Index.db; `None` if that is of another key than `key`.
+pub(super) fn located_at<'a>(
+    index: &'a [u8],
+    position: u64,
+    key: &[u8],
+    has_uint_deletion_time: bool,
+) -> Result<Option<Located<'a>>> {
+    match IndexEntries::from(index, position).next() {
+        Some(Ok(entry)) if entry.key == key => {
+            located_big(&entry, has_uint_deletion_time).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
 fn located_big<'a>(entry: &IndexEntry<'a>, has_uint_deletion_time: bool) -> Result<Located<'a>> {
     Ok(Located {
         data_position: entry.data_position,
         key: Some(entry.key),
         row_index: PromotedIndex::open(entry, has_uint_deletion_time)?.map(RowIndexRef::Big),
+        entry_position: Some(entry.position),
     })
 }
 
@@ -164,6 +182,7 @@ fn located_bti(target: Target, rows: &[u8]) -> Result<Located<'_>> {
             data_position,
             key: None,
             row_index: None,
+            entry_position: None,
         },
         Target::Rows(position) => {
             let index = RowIndex::open(rows, position)?;
@@ -171,6 +190,7 @@ fn located_bti(target: Target, rows: &[u8]) -> Result<Located<'_>> {
                 data_position: index.data_position(),
                 key: Some(index.key()),
                 row_index: Some(RowIndexRef::Bti(index)),
+                entry_position: None,
             }
         }
     })

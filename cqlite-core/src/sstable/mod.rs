@@ -18,6 +18,8 @@ pub mod verify;
 pub mod version;
 pub mod writer;
 
+pub use big::KeyCache;
+pub use data::ChunkCache;
 pub use descriptor::{Component, Descriptor, SSTableId};
 pub use directory::TableDirectory;
 pub use reader::{Lookup, OpenOptions, SSTable};

@@ -2,19 +2,19 @@
 //!
 //! Authority: `o.a.c.io.sstable.format.{SSTableReader,SSTableReaderLoadingBuilder}`.
 
-use super::big::{PrimaryIndex, Summary};
+use super::big::{KeyCache, PrimaryIndex, Summary};
 use super::bti::Partitions;
 use super::component::compression_info::CompressionInfo;
 use super::component::filter::BloomFilter;
 use super::component::statistics::{SerializationHeader, Statistics};
 use super::data::{ChunkCache, DataFile, Fetch, Layout, Window, decode_key};
 use super::descriptor::{Component, Descriptor};
-use super::index::{Clusterings, Located, PartitionIndex};
+use super::index::{Clusterings, Located, PartitionIndex, located_at};
 use super::scan::Scan;
 use super::version::Format;
 use crate::io::{Mapped, Source};
 use crate::model::StreamHeader;
-use crate::partitioner::{DecoratedKey, Partitioner};
+use crate::partitioner::{DecoratedKey, Partitioner, Token, TokenRange};
 use crate::schema::ClusteringColumn;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -28,6 +28,8 @@ pub struct OpenOptions {
     pub verify_checksums: bool,
     /// Where point reads keep decompressed chunks.
     pub cache: Option<Arc<ChunkCache>>,
+    /// Where point reads keep the places of keys in Index.db.
+    pub keys: Option<Arc<KeyCache>>,
 }
 
 impl Default for OpenOptions {
@@ -35,6 +37,7 @@ impl Default for OpenOptions {
         OpenOptions {
             verify_checksums: true,
             cache: None,
+            keys: None,
         }
     }
 }
@@ -53,6 +56,9 @@ pub struct SSTable {
     data: Arc<DataFile>,
     index: OnceLock<Option<IndexFiles>>,
     filter: OnceLock<Option<BloomFilter<Mapped>>>,
+    /// Its first and last key, if the index tells.
+    ends: OnceLock<Option<Ends>>,
+    keys: Option<Arc<KeyCache>>,
 }
 
 /// The mapped files of the index.
@@ -66,6 +72,15 @@ enum IndexFiles {
         partitions: Mapped,
         rows: Mapped,
     },
+}
+
+/// The first and the last key.
+#[derive(Debug)]
+struct Ends {
+    first: Box<[u8]>,
+    last: Box<[u8]>,
+    /// Their tokens, where these are numbers.
+    tokens: Option<(i64, i64)>,
 }
 
 /// Whether a key is there, as far as filter and index tell.
@@ -153,6 +168,8 @@ impl SSTable {
             data: Arc::new(data),
             index: OnceLock::new(),
             filter: OnceLock::new(),
+            ends: OnceLock::new(),
+            keys: options.keys.clone(),
         }))
     }
 
@@ -325,17 +342,94 @@ impl SSTable {
         Ok(self.filter()?.is_none_or(|f| f.might_contain(key.hash)))
     }
 
+    fn ends(&self) -> Option<&Ends> {
+        let ends = self.ends.get_or_init(|| {
+            // An index that cannot be read says so to whoever looks a key up.
+            let index = self.partition_index().ok().flatten()?;
+            let (first, last) = index.first_and_last_key().ok().flatten()?;
+            let token = |key| match self.partitioner.token(key) {
+                Token::Long(token) => Some(token),
+                _ => None,
+            };
+            Some(Ends {
+                tokens: token(first).zip(token(last)),
+                first: first.into(),
+                last: last.into(),
+            })
+        });
+        ends.as_ref()
+    }
+
+    /// Whether a key lies between the first and the last one.
+    #[inline]
+    pub fn may_hold(&self, key: &DecoratedKey<'_>) -> bool {
+        let Some(ends) = self.ends() else {
+            return true;
+        };
+        match (key.token, ends.tokens) {
+            (Token::Long(token), Some((first, last))) => first <= token && token <= last,
+            _ => {
+                let is_before = |a, b| self.partitioner.compare_keys(a, b).is_lt();
+                !is_before(key.key, &ends.first) && !is_before(&ends.last, key.key)
+            }
+        }
+    }
+
+    /// Whether some key between the first and the last one may lie in a range.
+    pub fn may_meet(&self, range: &TokenRange) -> bool {
+        self.ends().is_none_or(|ends| {
+            range.locate(&self.partitioner, &ends.first).is_le()
+                && range.locate(&self.partitioner, &ends.last).is_ge()
+        })
+    }
+
+    /// Bytes of the mapped filter, and of the mapped index, as far as they are open.
+    pub fn mapped_bytes(&self) -> (u64, u64) {
+        let filter = self.filter.get().and_then(Option::as_ref);
+        let index = match self.index.get().and_then(Option::as_ref) {
+            Some(IndexFiles::Big { index, summary }) => {
+                index.len() + summary.as_ref().map_or(0, |summary| summary.len())
+            }
+            Some(IndexFiles::Bti { partitions, rows }) => partitions.len() + rows.len(),
+            None => 0,
+        };
+        (
+            filter.map_or(0, |filter| filter.bit_count() / 8),
+            index as u64,
+        )
+    }
+
     /// Looks a key up in the index.
     ///
     /// # Errors
     /// `Corrupt` when the index is.
     pub fn locate(&self, key: &DecoratedKey<'_>) -> Result<Lookup<'_>> {
-        let Some(index) = self.partition_index()? else {
+        let Some(files) = self.index_files()? else {
             return Ok(Lookup::NoIndex);
         };
-        let found = index
+        let keys = match (&self.keys, files) {
+            (Some(keys), IndexFiles::Big { index, .. }) => Some((keys, index)),
+            _ => None,
+        };
+        let identity = self.data.identity();
+        if let Some((keys, index)) = keys
+            && let Some(position) = keys.get(identity, key.key)
+        {
+            let has_uint = self.descriptor.version.has_uint_deletion_time();
+            let found = located_at(index, position, key.key, has_uint);
+            if let Some(found) = found.map_err(|e| self.in_index(e))? {
+                return Ok(Lookup::At(found));
+            }
+        }
+        let found = self
+            .view(files)?
             .lookup(&self.partitioner, key)
             .map_err(|e| self.in_index(e))?;
+        if let (Some((keys, _)), Some(found)) = (keys, &found)
+            && let Some(position) = found.entry_position
+        {
+            keys.insert(identity, key.key, position);
+        }
         Ok(found.map_or(Lookup::Absent, Lookup::At))
     }
 
@@ -372,6 +466,14 @@ impl SSTable {
     pub fn scan(self: &Arc<Self>) -> Result<Scan> {
         let end = self.data.len();
         Ok(Scan::new(self.clone(), self.layout()?, 0..end, Fetch::Scan))
+    }
+}
+
+impl Drop for SSTable {
+    fn drop(&mut self) {
+        if let Some(keys) = &self.keys {
+            keys.forget(self.data.identity());
+        }
     }
 }
 

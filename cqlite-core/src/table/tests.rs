@@ -16,6 +16,7 @@ fn open(directory: &Path) -> Table {
     let storage = StorageOptions {
         version: Version::parse("oa", "big").unwrap(),
         open: OpenOptions::default(),
+        metrics: Arc::default(),
     };
     Table::open(directory, Arc::new(schema), storage).unwrap()
 }

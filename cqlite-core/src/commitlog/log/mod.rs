@@ -16,6 +16,7 @@ use super::{
 };
 use crate::bytes::Cursor;
 use crate::io::MappedMut;
+use crate::metrics::{Count, Metrics, Operation, Wait};
 use crate::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ struct Shared {
     /// A sync is done.
     synced: Condvar,
     on_pressure: OnceLock<OnPressure>,
+    metrics: OnceLock<Arc<Metrics>>,
 }
 
 struct Writing {
@@ -210,6 +212,7 @@ impl CommitLog {
             }),
             synced: Condvar::new(),
             on_pressure: OnceLock::new(),
+            metrics: OnceLock::new(),
         });
         let served = shared.clone();
         let service = std::thread::Builder::new()
@@ -228,6 +231,12 @@ impl CommitLog {
         // Whoever comes second is not heard.
         let _ = self.shared.on_pressure.set(ask);
         self.shared.wake.notify_one();
+    }
+
+    /// Sets what measures it, once.
+    pub fn measure(&self, metrics: Arc<Metrics>) {
+        // Whoever comes second is not told.
+        let _ = self.shared.metrics.set(metrics);
     }
 
     /// Appends a mutation of one table. When this returns it survives the end of the process; [`wait`](Self::wait) tells
@@ -388,11 +397,22 @@ impl std::fmt::Debug for CommitLog {
 
 impl Shared {
     fn append(&self, records: &[Sealed<'_>], len: u64) -> Result<Position> {
-        let mut writing = lock(&self.writing);
+        let metrics = self.metrics.get();
+        let began = metrics.and_then(|metrics| metrics.begin(Operation::LogAppend));
+        let mut writing = match metrics {
+            Some(metrics) => metrics.lock(Wait::Log, &self.writing),
+            None => lock(&self.writing),
+        };
         while !writing.active.has_room(len) {
             writing = self.next_segment(writing)?;
         }
-        Ok(writing.active.append(records))
+        let position = writing.active.append(records);
+        drop(writing);
+        if let Some(metrics) = metrics {
+            metrics.count(Count::LogBytes, len);
+            metrics.end(Operation::LogAppend, began);
+        }
+        Ok(position)
     }
 
     /// Goes on in the next segment, once there is one.
@@ -455,7 +475,24 @@ impl Shared {
 
     /// Returns when the disk has everything up to `position`. One of those who wait syncs for all.
     fn sync_up_to(&self, position: Position, window: Duration) -> Result<()> {
-        let mut syncing = lock(&self.syncing);
+        let syncing = lock(&self.syncing);
+        if syncing.failed.is_none() && syncing.up_to >= position {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let done = self.sync_up_to_late(syncing, position, window);
+        if let Some(metrics) = self.metrics.get() {
+            metrics.waited(Wait::Sync, began.elapsed());
+        }
+        done
+    }
+
+    fn sync_up_to_late<'a>(
+        &'a self,
+        mut syncing: MutexGuard<'a, Syncing>,
+        position: Position,
+        window: Duration,
+    ) -> Result<()> {
         loop {
             if let Some(e) = &syncing.failed {
                 return Err(e.clone());
@@ -473,7 +510,12 @@ impl Shared {
             if !window.is_zero() {
                 std::thread::sleep(window);
             }
+            let metrics = self.metrics.get();
+            let began = metrics.and_then(|metrics| metrics.begin(Operation::LogSync));
             let done = self.sync_segments();
+            if let (Some(metrics), true) = (metrics, done.is_ok()) {
+                metrics.end(Operation::LogSync, began);
+            }
             syncing = lock(&self.syncing);
             syncing.is_busy = false;
             match done {

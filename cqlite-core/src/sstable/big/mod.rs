@@ -5,11 +5,13 @@
 //! ```
 
 mod entry;
+mod key_cache;
 mod primary;
 mod promoted;
 mod summary;
 
 pub use entry::{IndexEntries, IndexEntry};
+pub use key_cache::KeyCache;
 pub use primary::PrimaryIndex;
 pub use promoted::{IndexInfo, PromotedBlocks, PromotedIndex};
 pub use summary::Summary;

@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.io.util.CompressedChunkReader`, `o.a.c.io.compress.*Compressor`, and for uncompressed files
 //! `o.a.c.io.util.{DataIntegrityMetadata,ChecksumWriter}`.
 
+use super::cache::ChunkCache;
 use crate::io::{Mapped, Source};
 use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
 use crate::{Error, Result};
@@ -15,39 +16,6 @@ const PLAIN_CHUNK_BYTES: u32 = 65_536;
 /// Largest buffer, and most of them, that an SSTable keeps for later point reads.
 const SPARE_BYTES_MAX: usize = 256 * 1024;
 const SPARES_MAX: usize = 4;
-
-/// Decompressed chunks shared by every reader that is given the cache, within a budget of bytes.
-///
-/// Its policy (S3-FIFO-like, of `quick_cache`) keeps what is asked for again, so that a scan does not sweep it.
-pub struct ChunkCache {
-    chunks: quick_cache::sync::Cache<(u64, u64), Arc<[u8]>, Weigh>,
-}
-
-#[derive(Clone)]
-struct Weigh;
-
-impl quick_cache::Weighter<(u64, u64), Arc<[u8]>> for Weigh {
-    fn weight(&self, _: &(u64, u64), chunk: &Arc<[u8]>) -> u64 {
-        // The entry itself, roughly: key, pointers and counters.
-        chunk.len() as u64 + 96
-    }
-}
-
-impl ChunkCache {
-    /// A cache of at most `capacity_bytes`.
-    pub fn new(capacity_bytes: u64) -> Self {
-        let items = (capacity_bytes / 16_384).max(16) as usize;
-        ChunkCache {
-            chunks: quick_cache::sync::Cache::with_weighter(items, capacity_bytes, Weigh),
-        }
-    }
-}
-
-impl std::fmt::Debug for ChunkCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ChunkCache of {} chunks", self.chunks.len())
-    }
-}
 
 /// Bytes that grow at their end and shrink at their front, in memory that is made once and never cleared again.
 #[derive(Debug, Default)]
@@ -96,6 +64,8 @@ impl Buffer {
 #[derive(Default)]
 pub struct Scratch {
     compressed: Buffer,
+    /// A chunk on its way into the cache.
+    chunk: Buffer,
     zstd: Option<zstd::bulk::Decompressor<'static>>,
     inflate: Option<flate2::Decompress>,
 }
@@ -204,6 +174,11 @@ impl DataFile {
     pub fn cached(mut self, cache: Arc<ChunkCache>) -> Self {
         self.cache = Some(cache);
         self
+    }
+
+    /// A number that no other open file has.
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// Path, length on disk.
@@ -368,7 +343,7 @@ impl DataFile {
     /// Gives memory back for later windows.
     pub(super) fn give_spare(&self, mut buffer: Buffer, scratch: Scratch) {
         buffer.truncate(0);
-        if buffer.memory.len() <= SPARE_BYTES_MAX
+        if buffer.memory.len().max(scratch.chunk.memory.len()) <= SPARE_BYTES_MAX
             && let Ok(mut spare) = self.spare.lock()
             && spare.len() < SPARES_MAX
         {
@@ -421,13 +396,16 @@ impl DataFile {
         let Some(cache) = &self.cache else {
             return Ok(None);
         };
-        if let Some(chunk) = cache.chunks.get(&(self.identity, i)) {
+        if let Some(chunk) = cache.get(self.identity, i) {
             return Ok(Some(chunk));
         }
-        let mut bytes = Buffer::default();
-        self.read_mapped(i, &mut bytes, scratch)?;
+        let mut bytes = std::mem::take(&mut scratch.chunk);
+        bytes.truncate(0);
+        let read = self.read_mapped(i, &mut bytes, scratch);
         let chunk: Arc<[u8]> = bytes.bytes().into();
-        cache.chunks.insert((self.identity, i), chunk.clone());
+        scratch.chunk = bytes;
+        read?;
+        cache.insert(self.identity, i, chunk.clone());
         Ok(Some(chunk))
     }
 
@@ -485,6 +463,15 @@ impl DataFile {
         e.at(i * u64::from(self.chunk_length()))
             .in_component("Data.db")
             .in_file(self.source.path())
+    }
+}
+
+/// Nobody asks for its chunks any more.
+impl Drop for DataFile {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.cache {
+            cache.forget(self.identity, self.chunk_count());
+        }
     }
 }
 

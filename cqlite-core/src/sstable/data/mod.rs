@@ -9,6 +9,7 @@
 //! ```
 
 mod asked;
+mod cache;
 pub mod clustering;
 mod decode;
 pub mod deletion;
@@ -18,12 +19,14 @@ mod layout;
 mod window;
 
 pub use asked::{Asked, KeyRange};
+pub use cache::ChunkCache;
+pub(crate) use cache::{ENTRY_BYTES, without_ghosts};
 pub use decode::{
     Decoded, PartitionStart, Peeked, decode_key, decode_partition_start, decode_unfiltered,
     peek_unfiltered,
 };
 pub(crate) use decode::{decode_static_row, decode_update, read_delta_deletion};
 pub(crate) use file::expand;
-pub use file::{Buffer, ChunkCache, DataFile, Scratch};
+pub use file::{Buffer, DataFile, Scratch};
 pub use layout::{ColumnTarget, Layout};
 pub use window::{Fetch, Window};

@@ -1,0 +1,422 @@
+//! What is not read changes no answer.
+
+use crate::metrics::{Metrics, Operation, TableCount};
+use crate::mutation::{Modifier, TimeUuids, WriteTime};
+use crate::query::{Plan, PlanOptions, json_lines};
+use crate::schema::parse_schema;
+use crate::sstable::{OpenOptions, Version};
+use crate::table::{StorageOptions, Table};
+use proptest::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+
+const NOW: i64 = 1_700_000_000;
+
+const TABLE: &str =
+    "CREATE TABLE ks.t (p int, c int, v text, w int, PRIMARY KEY (p, c)) WITH gc_grace_seconds = 0";
+
+const WITH_STATICS: &str = "CREATE TABLE ks.t (p int, c int, s int static, v text, w int, m map<int, int>, PRIMARY KEY (p, c))
+    WITH CLUSTERING ORDER BY (c DESC) AND gc_grace_seconds = 0";
+
+fn open(directory: &Path, schema: &str, version: (&str, &str)) -> Table {
+    let schema = parse_schema(schema, None).unwrap().tables.remove(0);
+    let storage = StorageOptions {
+        version: Version::parse(version.0, version.1).unwrap(),
+        open: OpenOptions::default(),
+        metrics: Arc::new(Metrics::default()),
+    };
+    Table::open(directory, Arc::new(schema), storage).unwrap()
+}
+
+fn write_at(table: &Table, timestamp: i64, statement: &str) {
+    let mut modifier = Modifier::new(table.schema().clone(), TimeUuids::new(NOW, 0)).unwrap();
+    let when = WriteTime {
+        timestamp,
+        ttl: 0,
+        now: NOW,
+    };
+    let mut update = table.update();
+    let statement = crate::cql::parse_statement(statement).unwrap();
+    modifier.execute(&statement, &when, &mut update).unwrap();
+    table.apply(&update, || Ok(())).unwrap();
+}
+
+fn select(table: &Table, statement: &str) -> Vec<String> {
+    let select = crate::cql::parse_select(statement).unwrap();
+    let view = table.view();
+    let reader = view.reader();
+    let options = PlanOptions {
+        indexes: &[],
+        now: NOW,
+    };
+    let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
+    json_lines(plan.execute(reader))
+}
+
+/// A table of as many SSTables as there are lists of statements, with the timestamps of the statements.
+fn table_of(directory: &Path, schema: &str, sstables: &[&[(i64, &str)]]) -> Table {
+    let table = open(directory, schema, ("oa", "big"));
+    for statements in sstables {
+        for (timestamp, statement) in *statements {
+            write_at(&table, *timestamp, statement);
+        }
+        table.flush().unwrap();
+    }
+    table
+}
+
+/// The answer, and what was counted by a query, but for zeros and for what is sampled.
+fn counted(table: &Table, query: &str) -> (Vec<String>, Vec<(TableCount, u64)>) {
+    let before = table.snapshot();
+    let rows = select(table, query);
+    let after = table.snapshot();
+    let counts = TableCount::ALL.map(|what| (what, after.get(what) - before.get(what)));
+    let is_sampled = |what| {
+        use TableCount::*;
+        matches!(what, SampledReads | SampledRows | SampledTombstones)
+    };
+    let counts = counts.into_iter();
+    let counts = counts.filter(|(what, n)| *n > 0 && !is_sampled(*what));
+    (rows, counts.collect())
+}
+
+#[test]
+fn sstables_of_other_keys_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(
+        directory.path(),
+        TABLE,
+        &[
+            &[(1, "INSERT INTO t (p, c, v) VALUES (1, 1, 'a')")],
+            &[(2, "INSERT INTO t (p, c, v) VALUES (2, 1, 'b')")],
+        ],
+    );
+    let (rows, counts) = counted(&table, "SELECT v FROM t WHERE p = 1");
+    assert_eq!(rows, [r#"{"v": "a"}"#]);
+    use TableCount::*;
+    assert_eq!(counts, [(Reads, 1), (SSTables, 1), (SkippedByKeys, 1)]);
+    // Both tokens are negative, that of 1 comes first.
+    let (rows, counts) = counted(&table, "SELECT v FROM t WHERE token(p) >= token(2)");
+    assert_eq!(rows, [r#"{"v": "b"}"#]);
+    assert_eq!(counts, [(Scans, 1), (SkippedByKeys, 1)]);
+    let (rows, counts) = counted(&table, "SELECT v FROM t WHERE token(p) > 0");
+    assert!(rows.is_empty());
+    assert_eq!(counts, [(Scans, 1), (SkippedByKeys, 2)]);
+}
+
+#[test]
+fn sstables_whose_filters_know_better_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path(), TABLE, ("oa", "big"));
+    for p in (0..400).step_by(2) {
+        write_at(
+            &table,
+            1,
+            &format!("INSERT INTO t (p, c, v) VALUES ({p}, 1, 'a')"),
+        );
+    }
+    table.flush().unwrap();
+    for p in 0..400 {
+        let rows = select(&table, &format!("SELECT v FROM t WHERE p = {p}"));
+        assert_eq!(rows.len(), 1 - p % 2);
+    }
+    let counts = table.snapshot();
+    let [keys, filter, wrong, read] = [
+        TableCount::SkippedByKeys,
+        TableCount::SkippedByFilter,
+        TableCount::FalsePositives,
+        TableCount::SSTables,
+    ]
+    .map(|what| counts.get(what));
+    assert_eq!(read, 200);
+    assert_eq!(keys + filter + wrong, 200);
+    assert!(filter > 180 && wrong < 15, "{filter} {wrong}");
+}
+
+#[test]
+fn sstables_of_other_clusterings_are_not_read() {
+    use TableCount::*;
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(
+        directory.path(),
+        TABLE,
+        &[
+            &[
+                (1, "INSERT INTO t (p, c, v) VALUES (1, 1, 'a')"),
+                (1, "INSERT INTO t (p, c, v) VALUES (1, 5, 'b')"),
+            ],
+            &[(2, "INSERT INTO t (p, c, v) VALUES (1, 7, 'c')")],
+        ],
+    );
+    let skipped = [(Slices, 1), (SSTables, 1), (SkippedByClustering, 1)];
+    for (query, expected, counts) in [
+        ("c > 5", "c", &skipped[..]),
+        ("c < 6", "a b", &skipped),
+        ("c > 7", "", &[(Slices, 1), (SkippedByClustering, 2)]),
+        ("c >= 5", "b c", &[(Slices, 1), (SSTables, 2)]),
+        (
+            "c IN (0, 6, 8)",
+            "",
+            &[(Reads, 1), (SkippedByClustering, 2)],
+        ),
+    ] {
+        let (rows, found) = counted(&table, &format!("SELECT v FROM t WHERE p = 1 AND {query}"));
+        let expected = expected.split_whitespace();
+        let expected: Vec<_> = expected.map(|v| format!(r#"{{"v": "{v}"}}"#)).collect();
+        assert_eq!(rows, expected, "{query}");
+        assert_eq!(found, counts, "{query}");
+    }
+
+    // Static rows and deletions of partitions are read wherever the rows lie.
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(
+        directory.path(),
+        WITH_STATICS,
+        &[
+            &[(9, "INSERT INTO t (p, c, v) VALUES (1, 7, 'c')")],
+            &[(2, "INSERT INTO t (p, c, s, v) VALUES (1, 1, 6, 'a')")],
+            &[
+                (5, "DELETE FROM t WHERE p = 1"),
+                (6, "INSERT INTO t (p, c, v) VALUES (2, 2, 'd')"),
+            ],
+        ],
+    );
+    let (rows, _) = counted(&table, "SELECT s, v FROM t WHERE p = 1 AND c > 5");
+    assert_eq!(rows, [r#"{"s": null, "v": "c"}"#]);
+    let (rows, _) = counted(&table, "SELECT v FROM t WHERE p = 1 AND c < 5");
+    assert!(rows.is_empty());
+}
+
+#[test]
+fn sstables_older_than_the_partitions_deletion_are_not_read() {
+    use TableCount::*;
+    let sstables: [&[(i64, &str)]; 4] = [
+        &[(1, "INSERT INTO t (p, c, v) VALUES (1, 1, 'a')")],
+        &[(3, "INSERT INTO t (p, c, v) VALUES (1, 2, 'b')")],
+        &[(3, "DELETE FROM t WHERE p = 1")],
+        &[(4, "INSERT INTO t (p, c, v) VALUES (1, 3, 'c')")],
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(directory.path(), TABLE, &sstables);
+    let (rows, counts) = counted(&table, "SELECT v FROM t WHERE p = 1");
+    assert_eq!(rows, [r#"{"v": "c"}"#]);
+    // The one that is as old as the deletion is read, as in Cassandra.
+    assert_eq!(counts, [(Reads, 1), (SSTables, 3), (SkippedByDeletion, 1)]);
+    let (rows, counts) = counted(&table, "SELECT v FROM t WHERE p = 1 AND c = 1");
+    assert!(rows.is_empty());
+    assert!(counts.contains(&(SkippedByDeletion, 1)), "{counts:?}");
+
+    // The deletion may be in memory.
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(directory.path(), TABLE, &sstables[..2]);
+    write_at(&table, 10, "DELETE FROM t WHERE p = 1");
+    for query in [
+        "SELECT v FROM t WHERE p = 1",
+        "SELECT v FROM t WHERE p = 1 AND c = 2",
+    ] {
+        let (rows, counts) = counted(&table, query);
+        assert!(rows.is_empty());
+        assert_eq!(counts, [(Reads, 1), (SkippedByDeletion, 2)]);
+    }
+}
+
+#[test]
+fn rows_by_name_are_read_until_older_data_decides_nothing() {
+    use TableCount::*;
+    let directory = tempfile::tempdir().unwrap();
+    let table = table_of(
+        directory.path(),
+        TABLE,
+        &[
+            &[
+                (1, "INSERT INTO t (p, c, v, w) VALUES (1, 1, 'a', 1)"),
+                (1, "INSERT INTO t (p, c, v, w) VALUES (1, 2, 'a', 2)"),
+                (1, "INSERT INTO t (p, c, v, w) VALUES (1, 3, 'a', 3)"),
+                (1, "INSERT INTO t (p, c, v, w) VALUES (1, 4, 'a', 4)"),
+            ],
+            &[
+                (2, "INSERT INTO t (p, c, v, w) VALUES (1, 1, 'b', 11)"),
+                (2, "INSERT INTO t (p, c, v) VALUES (1, 2, 'b')"),
+                (2, "UPDATE t SET v = 'b', w = 13 WHERE p = 1 AND c = 3"),
+                (2, "DELETE FROM t WHERE p = 1 AND c > 3 AND c < 9"),
+            ],
+        ],
+    );
+    let one = [(Reads, 1), (SSTables, 1), (SkippedByNewer, 1)];
+    let two = [(Reads, 1), (SSTables, 2)];
+    for (query, expected, counts) in [
+        // All that is asked for is newer, the row's liveness as well.
+        (
+            "SELECT v, w FROM t WHERE p = 1 AND c = 1",
+            r#"{"v": "b", "w": 11}"#,
+            &one[..],
+        ),
+        (
+            "SELECT v FROM t WHERE p = 1 AND c = 2",
+            r#"{"v": "b"}"#,
+            &one,
+        ),
+        // A cell is older, or the row has no liveness of its own there.
+        (
+            "SELECT v, w FROM t WHERE p = 1 AND c = 2",
+            r#"{"v": "b", "w": 2}"#,
+            &two,
+        ),
+        (
+            "SELECT v, w FROM t WHERE p = 1 AND c = 3",
+            r#"{"v": "b", "w": 13}"#,
+            &two,
+        ),
+        // A range tombstone decides.
+        ("SELECT v FROM t WHERE p = 1 AND c = 4", "", &one),
+        // Those that are decided are not asked for any more.
+        (
+            "SELECT v, w FROM t WHERE p = 1 AND c IN (1, 2)",
+            "{\"v\": \"b\", \"w\": 11}\n{\"v\": \"b\", \"w\": 2}",
+            &two,
+        ),
+        (
+            "SELECT v FROM t WHERE p = 1 AND c IN (1, 2, 4)",
+            "{\"v\": \"b\"}\n{\"v\": \"b\"}",
+            &one,
+        ),
+    ] {
+        let (rows, found) = counted(&table, query);
+        assert_eq!(rows.join("\n"), expected, "{query}");
+        assert_eq!(found, counts, "{query}");
+    }
+    // What is in memory decides, too.
+    write_at(
+        &table,
+        3,
+        "INSERT INTO t (p, c, v, w) VALUES (1, 2, 'c', 22)",
+    );
+    let (rows, found) = counted(&table, "SELECT v, w FROM t WHERE p = 1 AND c = 2");
+    assert_eq!(rows, [r#"{"v": "c", "w": 22}"#]);
+    assert_eq!(found, [(Reads, 1), (SkippedByNewer, 2)]);
+    // Unless it is older than what an SSTable has.
+    write_at(
+        &table,
+        0,
+        "INSERT INTO t (p, c, v, w) VALUES (1, 3, 'old', 0)",
+    );
+    let (rows, _) = counted(&table, "SELECT v, w FROM t WHERE p = 1 AND c = 3");
+    assert_eq!(rows, [r#"{"v": "b", "w": 13}"#]);
+}
+
+#[test]
+fn reads_are_counted_and_timed() {
+    let directory = tempfile::tempdir().unwrap();
+    let schema = parse_schema(TABLE, None).unwrap().tables.remove(0);
+    let metrics = Arc::new(Metrics::default());
+    let storage = StorageOptions {
+        version: Version::parse("oa", "big").unwrap(),
+        open: OpenOptions::default(),
+        metrics: metrics.clone(),
+    };
+    let table = Table::open(directory.path(), Arc::new(schema), storage).unwrap();
+    write_at(&table, 1, "INSERT INTO t (p, c, v) VALUES (1, 1, 'a')");
+    write_at(&table, 2, "DELETE v FROM t WHERE p = 1 AND c = 1");
+    write_at(&table, 2, "DELETE FROM t WHERE p = 1 AND c > 4");
+    table.flush().unwrap();
+    for _ in 0..33 {
+        select(&table, "SELECT v FROM t WHERE p = 1");
+        select(&table, "SELECT v FROM t WHERE p = 1 AND c > 0");
+    }
+    select(&table, "SELECT v FROM t");
+    table.compact(NOW, None, &mut |_| Ok(())).unwrap();
+    let snapshot = metrics.snapshot(vec![table.snapshot()]);
+    let measured = |operation| {
+        let measured = snapshot.operation(operation).unwrap();
+        (measured.count, measured.latency.recorded)
+    };
+    assert_eq!(measured(Operation::Read), (33, 3));
+    assert_eq!(measured(Operation::Slice), (33, 3));
+    assert_eq!(measured(Operation::Flush), (1, 1));
+    assert_eq!(measured(Operation::Compaction), (1, 1));
+    assert!(measured(Operation::Scan).0 >= 1);
+    assert_eq!(snapshot.sstables_per_read.recorded, 6);
+    assert_eq!(
+        (
+            snapshot.sstables_per_read.p50,
+            snapshot.sstables_per_read.max
+        ),
+        (1, 1)
+    );
+    // The cell, and the two bounds of the range.
+    assert_eq!(
+        (
+            snapshot.tombstones_per_read.p50,
+            snapshot.tombstones_per_read.max
+        ),
+        (3, 3)
+    );
+    assert!(snapshot.flushed_bytes > 0);
+    assert_eq!(snapshot.compaction_read_bytes, snapshot.flushed_bytes);
+    assert!(snapshot.compaction_written_bytes > 0);
+}
+
+/// A statement, by numbers: what, partition, row, value.
+fn statement(what: u8, p: u8, c: u8, value: u8) -> String {
+    match what {
+        0..=3 => format!("INSERT INTO t (p, c, v, w) VALUES ({p}, {c}, '{value}', {value})"),
+        4 => format!("INSERT INTO t (p, c, v) VALUES ({p}, {c}, '{value}')"),
+        5 => format!("UPDATE t SET w = {value} WHERE p = {p} AND c = {c}"),
+        6 => format!("DELETE v FROM t WHERE p = {p} AND c = {c}"),
+        7 => format!("DELETE FROM t WHERE p = {p} AND c = {c}"),
+        8 => format!(
+            "DELETE FROM t WHERE p = {p} AND c >= {c} AND c < {}",
+            c + value % 4
+        ),
+        9 => format!("DELETE FROM t WHERE p = {p}"),
+        10 => format!("UPDATE t SET s = {value} WHERE p = {p}"),
+        11 => format!(
+            "UPDATE t SET m[{}] = {value} WHERE p = {p} AND c = {c}",
+            value % 3
+        ),
+        _ => format!("DELETE s FROM t WHERE p = {p}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn answers_are_those_of_everything_merged(
+        writes in prop::collection::vec((0..13u8, 0..3u8, 0..8u8, 0..20u8, 0..30i64, prop::bool::weighted(0.15)), 1..60),
+        version in prop::sample::select(&[("nb", "big"), ("oa", "big"), ("da", "bti")][..]),
+        with_statics: bool,
+    ) {
+        let schema = if with_statics { WITH_STATICS } else { TABLE };
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // One is flushed again and again; of the other, which is all in memory, everything is merged.
+        let (table, whole) = (open(a.path(), schema, version), open(b.path(), schema, version));
+        for (what, p, c, value, timestamp, is_flushed) in writes {
+            let what = if with_statics { what } else { what % 10 };
+            let statement = statement(what, p, c, value);
+            write_at(&table, timestamp, &statement);
+            write_at(&whole, timestamp, &statement);
+            if is_flushed {
+                table.flush().unwrap();
+            }
+        }
+        let columns = if with_statics { "c, s, v, w, m" } else { "c, v, w" };
+        for p in 0..3 {
+            let mut queries = vec![
+                format!("SELECT {columns} FROM t WHERE p = {p}"),
+                format!("SELECT {columns}, WRITETIME(v) FROM t WHERE p = {p} AND c > 2 AND c <= 5"),
+                format!("SELECT {columns} FROM t WHERE p = {p} AND c < 3 ORDER BY c DESC"),
+                format!("SELECT {columns} FROM t WHERE p = {p} AND c IN (1, 3, 4, 7)"),
+                format!("SELECT v FROM t WHERE p = {p} AND c IN (0, 2, 5) ORDER BY c DESC"),
+                format!("SELECT c FROM t WHERE p = {p} AND c IN (0, 1, 2, 3)"),
+                format!("SELECT DISTINCT p FROM t WHERE p = {p}"),
+            ];
+            for c in 0..8 {
+                queries.push(format!("SELECT {columns} FROM t WHERE p = {p} AND c = {c}"));
+                queries.push(format!("SELECT w, WRITETIME(w) FROM t WHERE p = {p} AND c = {c}"));
+            }
+            for query in queries {
+                prop_assert_eq!(select(&table, &query), select(&whole, &query), "{}", query);
+            }
+        }
+    }
+}
