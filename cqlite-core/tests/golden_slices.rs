@@ -215,7 +215,13 @@ fn slices_hold_what_a_scan_holds() {
                     .collect();
                 for reversed in [false, true] {
                     let mut source = table.read(&key, &slices, reversed).unwrap();
-                    assert!(source.next_partition().unwrap(), "{file:?} {key:?}");
+                    checked += 1;
+                    if !source.next_partition().unwrap() {
+                        // All of its rows may lie elsewhere.
+                        let is_nothing = expected.is_empty() && deletion.is_live() && !has_static;
+                        assert!(is_nothing, "{file:?} {key:?} {slices:?}");
+                        continue;
+                    }
                     assert_eq!(source.partition().key, key);
                     assert_eq!(source.partition().deletion, deletion);
                     assert_eq!(source.partition().static_row.is_some(), has_static);
@@ -225,7 +231,6 @@ fn slices_hold_what_a_scan_holds() {
                         "{file:?} {key:?} {slices:?} reversed {reversed}"
                     );
                     assert!(!source.next_partition().unwrap());
-                    checked += 1;
                 }
             }
         }
