@@ -2,7 +2,7 @@
 
 use crate::args::{ExecArgs, SyncArg};
 use crate::cmd::import::in_statement;
-use crate::cmd::query::{print, writer};
+use crate::cmd::query::{print, print_all, writer};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use cqlite_core::commitlog::{LogOptions, Position, SyncMode};
@@ -130,6 +130,13 @@ impl Run<'_> {
                         self.out.flush()?;
                     }
                     None
+                }
+                Outcome::Conditional(conditional) => {
+                    if !self.args.ack {
+                        print_all(conditional.result(), self.args.format, &mut self.out)?;
+                        self.out.flush()?;
+                    }
+                    conditional.position()
                 }
             };
             self.last = position.or(self.last);

@@ -10,7 +10,7 @@ use crate::output::table::Table;
 use cqlite_core::cql::ast::{QualifiedName, Select};
 use cqlite_core::cql::{parse_select, quote_name};
 use cqlite_core::database::{OWN_DIRECTORY, unflushed};
-use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow, Rows};
+use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow, ResultSet, Rows};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::{FoundSchema, find_schema};
 use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
@@ -140,6 +140,21 @@ pub(super) fn print(
         is_first = false;
         out.drain()?;
     }
+}
+
+/// Prints a result that is there already.
+pub(super) fn print_all(
+    result: &ResultSet,
+    format: Option<Format>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let mut writer = writer(format, false)?;
+    writer.begin(result.columns(), out)?;
+    for row in result.rows() {
+        writer.row(&row, out)?;
+        out.drain()?;
+    }
+    writer.end(out)
 }
 
 /// What rows are written by: unless told otherwise a table on a terminal, lines of JSON in a pipe.

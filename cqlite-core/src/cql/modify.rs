@@ -4,8 +4,9 @@
 //! `Parser.g` of `o.a.c.cql3`.
 
 use super::ast::{
-    Arithmetic, Assignment, Batch, BatchKind, Change, Delete, DeleteTarget, Expr, Insert,
-    InsertSource, Modification, Update, Using,
+    Arithmetic, Assignment, Batch, BatchKind, Change, ColumnCondition, Condition, ConditionPart,
+    ConditionTest, Delete, DeleteTarget, Expr, InValues, Insert, InsertSource, Modification,
+    Update, Using,
 };
 use super::lexer::Kind;
 use super::parser::Parser;
@@ -33,12 +34,15 @@ impl Parser<'_> {
         let table = self.qualified_name("a table")?;
         let source = match self.accept_word("JSON") {
             true => {
-                let text = match self.constant()? {
-                    Some(Literal::Text(text)) => text,
-                    _ => {
-                        self.could_be("a string");
-                        return Err(self.unexpected());
-                    }
+                let text = match self.bind_marker()? {
+                    Some(marker) => Expr::Bind(marker),
+                    None => match self.constant()? {
+                        Some(text @ Literal::Text(_)) => Expr::Literal(text),
+                        _ => {
+                            self.could_be("a string");
+                            return Err(self.unexpected());
+                        }
+                    },
                 };
                 let mut default_unset = false;
                 if self.accept_word("DEFAULT") {
@@ -70,11 +74,17 @@ impl Parser<'_> {
                 InsertSource::Values { columns, values }
             }
         };
-        self.refuse_condition()?;
+        let mut condition = Condition::None;
+        if self.accept_word("IF") {
+            self.expect_word("NOT")?;
+            self.expect_word("EXISTS")?;
+            condition = Condition::NotExists;
+        }
         let using = self.using(true)?;
         Ok(Insert {
             table,
             source,
+            condition,
             using,
         })
     }
@@ -86,12 +96,13 @@ impl Parser<'_> {
         let assignments = self.comma_separated(Self::assignment)?;
         self.expect_word("WHERE")?;
         let relations = self.relations()?;
-        self.refuse_condition()?;
+        let condition = self.condition()?;
         Ok(Update {
             table,
             using,
             assignments,
             relations,
+            condition,
         })
     }
 
@@ -199,12 +210,13 @@ impl Parser<'_> {
         let using = self.using(false)?;
         self.expect_word("WHERE")?;
         let relations = self.relations()?;
-        self.refuse_condition()?;
+        let condition = self.condition()?;
         Ok(Delete {
             table,
             using,
             targets,
             relations,
+            condition,
         })
     }
 
@@ -231,22 +243,62 @@ impl Parser<'_> {
                 ));
             }
             *slot = Some(self.term()?);
+            using.ttl_first |= using.timestamp.is_none();
             if !self.accept_word("AND") {
                 return Ok(using);
             }
         }
     }
 
-    fn refuse_condition(&mut self) -> Result<()> {
-        match self.is_word_nth(0, "if") {
-            true => Err(self
-                .error_here(
-                    ErrorKind::Unsupported,
-                    "a condition depends on what the table holds, which is not read",
-                )
-                .advise("leave out IF")),
-            false => Ok(()),
+    /// `IF` and what follows it, if it stands at the cursor.
+    fn condition(&mut self) -> Result<Condition> {
+        if !self.accept_word("IF") {
+            return Ok(Condition::None);
         }
+        // `exists` is a name like others.
+        let is_column = ["=", "!=", "<", "<=", ">", ">=", "[", "."]
+            .iter()
+            .any(|symbol| self.is_symbol_nth(1, symbol))
+            || self.is_word_nth(1, "in")
+            || self.is_word_nth(1, "contains");
+        if !is_column && self.accept_word("EXISTS") {
+            return Ok(Condition::Exists);
+        }
+        let mut all = vec![self.column_condition()?];
+        while self.accept_word("AND") {
+            all.push(self.column_condition()?);
+        }
+        Ok(Condition::Columns(all))
+    }
+
+    fn column_condition(&mut self) -> Result<ColumnCondition> {
+        let column = self.name("a column")?;
+        let part = if self.accept_symbol("[") {
+            let key = self.term()?;
+            self.expect_symbol("]")?;
+            ConditionPart::Element(key)
+        } else if self.accept_symbol(".") {
+            ConditionPart::Field(self.name("a field")?)
+        } else {
+            ConditionPart::Whole
+        };
+        let test = if self.accept_word("IN") {
+            ConditionTest::In(match self.bind_marker()? {
+                Some(marker) => InValues::Bind(marker),
+                None => {
+                    self.expect_symbol("(")?;
+                    InValues::List(self.comma_separated_until(")", Self::term)?)
+                }
+            })
+        } else if part == ConditionPart::Whole && self.accept_word("CONTAINS") {
+            ConditionTest::Contains {
+                key: self.accept_word("KEY"),
+                value: self.term()?,
+            }
+        } else {
+            ConditionTest::Compare(self.operator_symbol()?, self.term()?)
+        };
+        Ok(ColumnCondition { column, part, test })
     }
 
     /// A `BATCH`, after `BEGIN`.

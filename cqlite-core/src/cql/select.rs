@@ -313,7 +313,7 @@ impl Parser<'_> {
         Ok(Expr::Tuple(elements))
     }
 
-    fn operator_symbol(&mut self) -> Result<Operator> {
+    pub(in crate::cql) fn operator_symbol(&mut self) -> Result<Operator> {
         const OPERATORS: [(&str, Operator); 6] = [
             ("=", Operator::Eq),
             ("!=", Operator::NotEq),

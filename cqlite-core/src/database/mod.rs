@@ -10,18 +10,25 @@
 //! A write is in the log before it is in memory. Memtables are flushed by a thread beside; what was flushed the log needs
 //! no longer. What the log has and no SSTable is read back when the database is opened.
 
+mod changer;
+mod conditional;
 mod definition;
 mod flushed;
 mod flusher;
+mod host;
 mod lock;
 mod measure;
+mod prepared;
 mod session;
+mod stripes;
 #[cfg(test)]
 mod tests;
 mod unflushed;
 mod writer;
 
 pub use measure::MemoryPressure;
+pub use conditional::Conditional;
+pub use prepared::Prepared;
 pub use session::{Outcome, Selected, Session};
 pub use unflushed::unflushed;
 pub use writer::Writer;
@@ -31,6 +38,7 @@ use self::flushed::Flushed;
 use self::flusher::Flusher;
 use self::lock::DirectoryLock;
 use self::measure::Pressure;
+use self::stripes::Stripes;
 use crate::commitlog::{
     self, CommitLog, LogOptions, MutationReader, Position, ReplayPolicy, TableId,
 };
@@ -137,6 +145,10 @@ struct Inner {
     written: AtomicU64,
     last_timestamp: AtomicI64,
     pressure: Pressure,
+    /// Held by who writes what depends on what is read.
+    stripes: Stripes,
+    /// By which counters are counted.
+    host_id: [u8; 16],
     /// The last, so that nobody else has the directory while something of this is left.
     _lock: DirectoryLock,
 }
@@ -225,6 +237,8 @@ impl Database {
             written: AtomicU64::new(0),
             last_timestamp: AtomicI64::new(i64::MIN),
             pressure: Pressure::default(),
+            stripes: Stripes::default(),
+            host_id: host::host_id(&own)?,
             _lock: lock,
         });
         // Not all of it, or the log's own thread might be who ends the log.

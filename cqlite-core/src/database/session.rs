@@ -2,15 +2,19 @@
 //!
 //! Authority: `o.a.c.service.ClientState`, `o.a.c.cql3.QueryProcessor`, `o.a.c.cql3.statements.BatchStatement`.
 
+use super::changer::Changer;
+use super::conditional::{self, Conditional};
+use super::prepared::Inserter;
 use super::{Database, Writer};
 use crate::commitlog::Position;
-use crate::cql::ast::{Batch, Modification, QualifiedName, Select, Statement};
+use crate::cql::ast::{
+    Batch, BatchKind, Condition, Modification, QualifiedName, Select, Statement,
+};
 use crate::cql::{AnyStatement, parse_any_statement};
-use crate::mutation::{Modifier, TimeUuids, WriteTime};
-use crate::query::{Plan, PlanOptions, Rows};
+use crate::mutation::WriteTime;
+use crate::query::{Plan, PlanOptions, ResultSet, Rows};
 use crate::table::{Table, View};
 use crate::{Error, Result};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// What a statement came to.
@@ -21,6 +25,8 @@ pub enum Outcome {
     Written(Position),
     /// The rows of a `SELECT`.
     Selected(Box<Selected>),
+    /// What a statement with `IF` came to.
+    Conditional(Box<Conditional>),
 }
 
 /// The result of a `SELECT`: the state that it reads stays as it was.
@@ -29,7 +35,51 @@ pub struct Selected {
     plan: Plan,
 }
 
+impl Outcome {
+    /// What [`Database::wait`] waits for, if something was written.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Outcome::Written(position) => Some(*position),
+            Outcome::Conditional(conditional) => conditional.position(),
+            Outcome::Done | Outcome::Selected(_) => None,
+        }
+    }
+}
+
 impl Selected {
+    /// Plans a `SELECT` of a table, of which `view` is read.
+    pub(super) fn new(
+        database: &Database,
+        table: &Table,
+        view: Arc<View>,
+        select: &Select,
+        now: i64,
+    ) -> Result<Self> {
+        let state = database.inner.state();
+        let indexes = state.schema.indexes_of(table.schema());
+        let options = PlanOptions {
+            indexes: &indexes,
+            now,
+        };
+        let reader = view.reader();
+        let plan = Plan::new(select, reader.schema(), reader.partitioner(), &options)?;
+        Ok(Selected { view, plan })
+    }
+
+    /// All rows at once.
+    ///
+    /// # Errors
+    /// Those of [`Rows::advance`].
+    pub fn collect(&self) -> Result<ResultSet> {
+        let mut result = ResultSet::of(self.plan.columns().to_vec());
+        let mut rows = self.rows();
+        while rows.advance()? {
+            let row = rows.row();
+            result.push((0..row.columns().len()).map(|i| row.value(i)));
+        }
+        Ok(result)
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -43,21 +93,17 @@ impl Selected {
 
 /// Carries out statements of one user.
 pub struct Session<'d> {
-    database: &'d Database,
+    pub(super) database: &'d Database,
     /// That of names without one.
     keyspace: Option<String>,
     /// What changes tables; the one that was used last comes last.
-    prepared: Vec<Prepared>,
-}
-
-/// What changes a table.
-struct Prepared {
-    modifier: Modifier,
-    writer: Writer,
+    changers: Vec<Changer>,
+    /// What carries out inserts that were prepared.
+    pub(super) inserters: Vec<Inserter>,
 }
 
 /// Tables for which a session keeps that.
-const PREPARED_MAX: usize = 16;
+const CHANGERS_MAX: usize = 16;
 
 impl Database {
     /// Statements of one user.
@@ -65,7 +111,8 @@ impl Database {
         Session {
             database: self,
             keyspace: None,
-            prepared: Vec::new(),
+            changers: Vec::new(),
+            inserters: Vec::new(),
         }
     }
 }
@@ -83,23 +130,43 @@ impl Session<'_> {
     /// [`Database::write`]. Nothing was changed then.
     pub fn execute(&mut self, text: &str, now_micros: i64) -> Result<Outcome> {
         let inner = &*self.database.inner;
-        let when = WriteTime {
-            timestamp: inner.timestamp(now_micros),
-            ttl: 0,
-            now: now_micros.div_euclid(1_000_000),
-        };
+        let when = self.when(now_micros);
         match parse_any_statement(text)? {
             AnyStatement::Schema(statement) => {
                 inner.define(&statement, text, self.keyspace.as_deref(), &when)?;
                 Ok(Outcome::Done)
             }
-            AnyStatement::Rows(Statement::Use(keyspace)) => self.use_keyspace(keyspace),
-            AnyStatement::Rows(Statement::Select(select)) => self.select(&select, when.now),
-            AnyStatement::Rows(Statement::Modification(modification)) => {
-                let name = table_of(&modification).clone();
-                self.modify(&name, &Statement::Modification(modification), &when)
+            AnyStatement::Rows(statement) => self.execute_rows(statement, &when),
+        }
+    }
+
+    /// When what is carried out now is written.
+    pub(super) fn when(&self, now_micros: i64) -> WriteTime {
+        WriteTime {
+            timestamp: self.database.inner.timestamp(now_micros),
+            ttl: 0,
+            now: now_micros.div_euclid(1_000_000),
+        }
+    }
+
+    pub(super) fn execute_rows(
+        &mut self,
+        statement: Statement,
+        when: &WriteTime,
+    ) -> Result<Outcome> {
+        match statement {
+            Statement::Use(keyspace) => self.use_keyspace(keyspace),
+            Statement::Select(select) => self.select(&select, when.now),
+            Statement::Modification(modification) => {
+                let table = self.table(modification.table())?;
+                let is_conditional = *modification.condition() != Condition::None;
+                let statement = Statement::Modification(modification);
+                match is_conditional {
+                    true => self.conditional(&table, statement, when),
+                    false => self.change(vec![(table, statement)], when),
+                }
             }
-            AnyStatement::Rows(Statement::Batch(batch)) => self.batch(batch, &when),
+            Statement::Batch(batch) => self.batch(batch, when),
         }
     }
 
@@ -120,38 +187,27 @@ impl Session<'_> {
     }
 
     fn select(&self, select: &Select, now: i64) -> Result<Outcome> {
-        let state = self.database.inner.state();
-        let table = state.table(&select.from, self.keyspace.as_deref())?;
-        let view = table.view();
-        let indexes = state.schema.indexes_of(table.schema());
-        let options = PlanOptions {
-            indexes: &indexes,
-            now,
-        };
-        let reader = view.reader();
-        let plan = Plan::new(select, reader.schema(), reader.partitioner(), &options)?;
-        Ok(Outcome::Selected(Box::new(Selected { view, plan })))
-    }
-
-    fn modify(
-        &mut self,
-        name: &QualifiedName,
-        statement: &Statement,
-        when: &WriteTime,
-    ) -> Result<Outcome> {
-        let table = self.table(name)?;
-        let mut prepared = self.prepared(&table, when)?;
-        let written = prepared
-            .prepare(statement, when)
-            .and_then(|()| prepared.writer.write());
-        self.keep(prepared);
-        Ok(written?.map_or(Outcome::Done, Outcome::Written))
+        let table = self.table(&select.from)?;
+        let selected = Selected::new(self.database, &table, table.view(), select, now)?;
+        Ok(Outcome::Selected(Box::new(selected)))
     }
 
     fn batch(&mut self, batch: Batch, when: &WriteTime) -> Result<Outcome> {
+        let names = batch.statements.iter().map(Modification::table);
+        let tables = names.map(|name| self.table(name));
+        let tables = tables.collect::<Result<Vec<_>>>()?;
+        check_counters(&batch, &tables)?;
+        let mut conditions = batch.statements.iter().map(Modification::condition);
+        if let Some(table) = tables.first()
+            && conditions.any(|condition| *condition != Condition::None)
+        {
+            if !tables.iter().all(|other| Arc::ptr_eq(other, table)) {
+                return Err(Error::invalid("a batch with IF is about one table"));
+            }
+            return self.conditional(table, Statement::Batch(batch), when);
+        }
         let mut parts: Vec<(Arc<Table>, Batch)> = Vec::new();
-        for modification in batch.statements {
-            let table = self.table(table_of(&modification))?;
+        for (modification, table) in batch.statements.into_iter().zip(tables) {
             match parts.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &table)) {
                 Some((_, part)) => part.statements.push(modification),
                 None => parts.push((
@@ -164,65 +220,102 @@ impl Session<'_> {
                 )),
             }
         }
-        let mut all = Vec::new();
-        let mut result = Ok(());
-        for (table, part) in parts {
-            let mut prepared = self.prepared(&table, when)?;
-            result = result.and_then(|()| prepared.prepare(&Statement::Batch(part), when));
-            all.push(prepared);
+        let parts = parts.into_iter();
+        let parts = parts.map(|(table, part)| (table, Statement::Batch(part)));
+        self.change(parts.collect(), when)
+    }
+
+    /// Carries out statements of different tables as one.
+    fn change(&mut self, parts: Vec<(Arc<Table>, Statement)>, when: &WriteTime) -> Result<Outcome> {
+        let mut changers = Vec::with_capacity(parts.len());
+        for (table, statement) in parts {
+            let mut changer = self.changer(&table, when)?;
+            changer.prepare(&statement, when)?;
+            changers.push(changer);
         }
-        let written = result.and_then(|()| {
-            let mut writers: Vec<&mut Writer> = all.iter_mut().map(|p| &mut p.writer).collect();
-            Writer::write_together(&mut writers)
-        });
-        all.into_iter().for_each(|prepared| self.keep(prepared));
+        let written = self.write(&mut changers, when);
+        changers.into_iter().for_each(|changer| self.keep(changer));
         Ok(written?.map_or(Outcome::Done, Outcome::Written))
     }
 
-    fn table(&self, name: &QualifiedName) -> Result<Arc<Table>> {
+    fn write(&self, changers: &mut [Changer], when: &WriteTime) -> Result<Option<Position>> {
+        let inner = &*self.database.inner;
+        // Who counts must be alone from the reading to the writing.
+        let mut locked = Vec::new();
+        if changers.iter().any(|c| c.table().schema().is_counter()) {
+            let mut partitions = Vec::new();
+            for changer in &mut *changers {
+                let id = changer.table().schema().id.unwrap_or_default();
+                let keys = changer.modifier.changes().keys();
+                partitions.extend(keys.map(|key| (id, key.to_vec())));
+            }
+            let partitions = partitions.iter().map(|(id, key)| (*id, key.as_slice()));
+            locked = inner.stripes.lock(partitions);
+            for changer in &mut *changers {
+                changer.count(&inner.host_id, when)?;
+            }
+        }
+        for changer in &mut *changers {
+            changer.hand_over()?;
+        }
+        let written = match changers {
+            [changer] => changer.writer.write(),
+            changers => {
+                let mut writers: Vec<&mut Writer> =
+                    changers.iter_mut().map(|c| &mut c.writer).collect();
+                Writer::write_together(&mut writers)
+            }
+        };
+        drop(locked);
+        written
+    }
+
+    fn conditional(
+        &mut self,
+        table: &Arc<Table>,
+        statement: Statement,
+        when: &WriteTime,
+    ) -> Result<Outcome> {
+        let mut changer = self.changer(table, when)?;
+        let outcome = conditional::execute(self.database, &mut changer, statement, when);
+        self.keep(changer);
+        outcome
+    }
+
+    pub(super) fn table(&self, name: &QualifiedName) -> Result<Arc<Table>> {
         let state = self.database.inner.state();
         Ok(state.table(name, self.keyspace.as_deref())?.clone())
     }
 
     /// What changes a table as it is now. [`keep`](Self::keep) gives it back.
-    fn prepared(&mut self, table: &Arc<Table>, when: &WriteTime) -> Result<Prepared> {
-        let is_it = |prepared: &Prepared| Arc::ptr_eq(prepared.writer.table(), table);
-        if let Some(i) = self.prepared.iter().position(is_it) {
-            return Ok(self.prepared.remove(i));
+    pub(super) fn changer(&mut self, table: &Arc<Table>, when: &WriteTime) -> Result<Changer> {
+        let is_it = |changer: &Changer| Arc::ptr_eq(changer.table(), table);
+        match self.changers.iter().position(is_it) {
+            Some(i) => Ok(self.changers.remove(i)),
+            None => Changer::new(self.database, table, when),
         }
-        let node = RandomState::new().hash_one(when.timestamp);
-        let ids = TimeUuids::new(when.now, node);
-        Ok(Prepared {
-            modifier: Modifier::new(table.schema().clone(), ids)?,
-            writer: self.database.writer(table)?,
-        })
     }
 
-    fn keep(&mut self, prepared: Prepared) {
-        if self.prepared.len() >= PREPARED_MAX {
-            self.prepared.remove(0);
+    pub(super) fn keep(&mut self, changer: Changer) {
+        if self.changers.len() >= CHANGERS_MAX {
+            self.changers.remove(0);
         }
-        self.prepared.push(prepared);
+        self.changers.push(changer);
     }
 }
 
-impl Prepared {
-    /// Says what a statement is to change.
-    fn prepare(&mut self, statement: &Statement, when: &WriteTime) -> Result<()> {
-        let when = WriteTime {
-            ttl: self.writer.table().schema().options.default_time_to_live,
-            ..*when
-        };
-        self.writer.update().clear();
-        self.modifier
-            .execute(statement, &when, self.writer.update())
-    }
-}
-
-fn table_of(modification: &Modification) -> &QualifiedName {
-    match modification {
-        Modification::Insert(insert) => &insert.table,
-        Modification::Update(update) => &update.table,
-        Modification::Delete(delete) => &delete.table,
-    }
+/// Refuses a batch of counters and of what is none.
+///
+/// Authority: `BatchStatement.validate`.
+fn check_counters(batch: &Batch, tables: &[Arc<Table>]) -> Result<()> {
+    let of_counters = tables.iter().filter(|table| table.schema().is_counter());
+    let refused = match (of_counters.count(), batch.kind) {
+        (n, BatchKind::Counter) if n < tables.len() => "a counter batch changes counters alone",
+        (0, _) => return Ok(()),
+        (n, _) if n < tables.len() => "counters do not go into one batch with what is none",
+        (_, BatchKind::Logged) => "counters do not go into a logged batch",
+        _ if batch.using.timestamp.is_some() => "a batch of counters has no timestamp of its own",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(refused).advise("write BEGIN COUNTER BATCH, and only counters in it"))
 }

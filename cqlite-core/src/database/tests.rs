@@ -1,5 +1,9 @@
 //! What was written is there: at once, after the database is opened again, and after a crash at any moment.
 
+mod conditional;
+mod counters;
+mod prepared;
+
 use super::*;
 use crate::ErrorKind;
 use crate::query::json_lines;

@@ -45,6 +45,18 @@ impl OwnedRow {
         self.row.is_empty()
     }
 
+    /// Gives the `i`th cell another value.
+    ///
+    /// # Errors
+    /// `Unsupported` for a row that is too long then.
+    pub(crate) fn set_value(&mut self, i: usize, value: &[u8]) -> Result<()> {
+        let value = self.push_bytes(value)?;
+        if let Some(cell) = self.row.cells.get_mut(i) {
+            cell.value = value;
+        }
+        Ok(())
+    }
+
     fn push_bytes(&mut self, bytes: &[u8]) -> Result<Span> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);

@@ -6,8 +6,8 @@ use super::{TimeUuids, WriteTime};
 use crate::bytes::Cursor;
 use crate::merge::sort_cells;
 use crate::model::{
-    CellSpan, ComplexDeletion, DeletionTime, LivenessInfo, NO_DELETION_TIME, RowBuf, RowDeletion,
-    RowRef, Span,
+    Cell, CellSpan, ComplexDeletion, DeletionTime, LivenessInfo, NO_DELETION_TIME, RowBuf,
+    RowDeletion, RowRef, Span,
 };
 use crate::schema::{Column, DroppedColumn};
 use crate::types::CqlType;
@@ -94,6 +94,21 @@ impl Draft {
             value,
         });
         Ok(())
+    }
+
+    /// Counts a column on. What it grows by is 8 bytes until it is known what it is then.
+    pub fn count(&mut self, column: usize, by: i64, when: &WriteTime) -> Result<()> {
+        let cells = &self.row.cells;
+        if let Some(cell) = cells.iter().find(|cell| cell.column as usize == column) {
+            let start = cell.value.start as usize;
+            if let Some(bytes) = self.bytes[start..].first_chunk_mut() {
+                let sum = i64::from_be_bytes(*bytes).wrapping_add(by);
+                *bytes = sum.to_be_bytes();
+                return Ok(());
+            }
+        }
+        let when = WriteTime { ttl: 0, ..*when };
+        self.add_cell(column, None, &by.to_be_bytes(), &when)
     }
 
     /// Deletes a column's value, or an element of one.
@@ -225,6 +240,11 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// The cells, in the order in which they came.
+    pub fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
+        RowRef::new(&self.bytes, &self.row).cells()
     }
 
     /// Leaves out what was written before a column of that name was dropped: nobody would read it.

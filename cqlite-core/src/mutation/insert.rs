@@ -150,6 +150,11 @@ impl Insert {
         key::partition_key(table, |i| values[numbers[i]].bytes(), &mut self.key)?;
 
         self.row.clear(false);
+        for (i, number) in self.clustering.iter().enumerate() {
+            if number.is_some_and(|number| values[number] == Value::Null) {
+                key::clustering(table, i, None)?;
+            }
+        }
         let has_row = table.clustering.is_empty()
             || self
                 .clustering

@@ -2,8 +2,10 @@
 //!
 //! Authority: `o.a.c.cql3.{UpdateParameters,Operation,Attributes}`, `o.a.c.cql3.statements.ModificationStatement`.
 //!
-//! Nothing is read to write: what depends on what a table holds is refused.
+//! What depends on what a table holds is read by who has it (`database`), and refused elsewhere.
 
+mod changes;
+mod counters;
 mod draft;
 mod insert;
 mod key;
@@ -11,8 +13,10 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use counters::Leader;
 pub use insert::{Insert, Value};
 pub use statement::Modifier;
+pub(crate) use statement::{Held, Place};
 
 use crate::schema::TableSchema;
 use crate::{Error, Result};

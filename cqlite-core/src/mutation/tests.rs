@@ -320,11 +320,11 @@ fn what_cannot_be_done_is_told() {
         ),
         (
             "UPDATE t SET l[0] = 1 WHERE k = 1 AND c = 2 AND d = 'x'",
-            "found by reading",
+            "is not read here",
         ),
         (
             "UPDATE t SET l = l - [1] WHERE k = 1 AND c = 2 AND d = 'x'",
-            "found by reading",
+            "is not read here",
         ),
         (
             "UPDATE t SET f = f + [1] WHERE k = 1 AND c = 2 AND d = 'x'",

@@ -27,6 +27,9 @@ pub(crate) fn evaluate_term(
     what: &str,
 ) -> Result<Option<Vec<u8>>> {
     let described = |e: Error| Error::new(e.kind(), format!("{what}: {}", e.message()));
+    if let Expr::Bound(value) = expr {
+        return prepare::bound(value.as_deref(), ty).map_err(described);
+    }
     match is_constant(expr) {
         true => {
             let literal = expr.to_literal().map_err(described)?;

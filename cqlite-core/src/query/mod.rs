@@ -7,8 +7,11 @@
 //!
 //! Authority: `o.a.c.cql3.{statements.SelectStatement,restrictions,selection,functions}`.
 
+mod bind;
 mod collection;
 mod columns;
+mod condition;
+mod current;
 mod evaluate;
 mod exec;
 mod filter;
@@ -19,13 +22,19 @@ mod plan;
 mod prepare;
 mod restriction;
 mod restrictions;
+mod result;
 mod selection;
 mod slices;
 mod target;
 
+pub use bind::BindVariable;
+pub(crate) use bind::{Given, visit_markers};
+pub(crate) use condition::Conditions;
+pub(crate) use current::{CurrentRow, Sought};
 pub(crate) use evaluate::evaluate_term;
 pub use exec::{ResultRow, Rows};
 pub use plan::{Plan, PlanOptions, ResultColumn};
+pub use result::ResultSet;
 pub(crate) use target::{Changing, TargetRows, Targets, targets};
 
 /// All rows, each as the JSON that `SELECT JSON` gives.

@@ -196,6 +196,14 @@ impl Plan {
         &self.columns
     }
 
+    /// The raw key of the first partition that it reads, if it reads partitions by their keys.
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
+        match &self.partitions {
+            Partitions::Keys(keys) => keys.first().map(Vec::as_slice),
+            Partitions::Range(_) => None,
+        }
+    }
+
     /// Whether it is a `SELECT JSON`, whose rows are to be shown as JSON objects.
     pub fn is_json(&self) -> bool {
         self.json

@@ -35,6 +35,13 @@ pub struct ColumnRef<'a> {
     pub ty: &'a CqlType,
 }
 
+impl ColumnRef<'_> {
+    /// Whether it is of the primary key.
+    pub fn is_of_key(&self) -> bool {
+        matches!(self.kind, ColumnKind::PartitionKey | ColumnKind::Clustering)
+    }
+}
+
 impl TableSchema {
     /// `keyspace.table`, each in quotes where CQL needs them.
     pub fn full_name(&self) -> String {

@@ -110,6 +110,29 @@ pub fn total(context: &[u8]) -> Result<i64> {
     Ok(shards(context)?.fold(0, |sum, shard| sum.wrapping_add(shard.count)))
 }
 
+/// Clock and count of the shard of an id, zeros if the context has none. A value of no bytes has none.
+pub fn shard_of(context: &[u8], id: &[u8; 16]) -> Result<(i64, i64)> {
+    if context.is_empty() {
+        return Ok((0, 0));
+    }
+    let found = shards(context)?.find(|shard| shard.id == id);
+    Ok(found.map_or((0, 0), |shard| (shard.clock, shard.count)))
+}
+
+/// The context of nothing but one global shard.
+pub fn global(id: &[u8; 16], clock: i64, count: i64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + SHARD_BYTES);
+    let mut writer = ContextWriter::new(&mut out);
+    writer.push(Shard {
+        id,
+        clock,
+        count,
+        kind: ShardKind::Global,
+    });
+    writer.finish();
+    out
+}
+
 /// Whether the context says that its local shards are to be taken for remote ones.
 pub fn should_clear_local(context: &[u8]) -> bool {
     context.first().is_some_and(|b| b & 0x80 != 0)

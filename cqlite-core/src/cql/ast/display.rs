@@ -68,6 +68,7 @@ impl fmt::Display for Expr {
             Expr::Literal(literal) => display_literal(f, literal),
             Expr::Column(name) => f.write_str(name),
             Expr::Bind(marker) => write!(f, "{marker}"),
+            Expr::Bound(_) => f.write_str("?"),
             Expr::CountRows => f.write_str("count"),
             Expr::WriteTime(of) => write!(f, "writetime({of})"),
             Expr::MaxWriteTime(of) => write!(f, "maxwritetime({of})"),

@@ -7,8 +7,8 @@ mod modify;
 
 pub(crate) use display::field_hash_order;
 pub use modify::{
-    Assignment, Batch, BatchKind, Change, Delete, DeleteTarget, Insert, InsertSource, Modification,
-    Update, Using,
+    Assignment, Batch, BatchKind, Change, ColumnCondition, Condition, ConditionPart, ConditionTest,
+    Delete, DeleteTarget, Insert, InsertSource, Modification, Update, Using,
 };
 
 use crate::error::{Error, Result};
@@ -251,6 +251,8 @@ pub enum Expr {
     Column(String),
     /// `?` or `:name`.
     Bind(BindMarker),
+    /// What was bound to a marker, in bytes of the type that is wanted there; `None` for null.
+    Bound(Option<Vec<u8>>),
     /// `count(*)`, `count(1)`.
     CountRows,
     /// `writetime(column)`.
@@ -377,6 +379,9 @@ impl Expr {
                 }
             },
             Expr::Bind(marker) => return Err(marker.unbound()),
+            Expr::Bound(_) => {
+                return Err(Error::invalid("a bound value is no constant"));
+            }
             Expr::Column(_) | Expr::Element { .. } | Expr::Slice { .. } | Expr::Field { .. } => {
                 return Err(Error::invalid(format!("`{self}` is not a constant")));
             }

@@ -2,7 +2,7 @@
 //!
 //! Authority: `o.a.c.cql3.statements.{UpdateStatement,DeleteStatement,BatchStatement}`, `o.a.c.cql3.Operation`.
 
-use super::{Expr, QualifiedName, Relation};
+use super::{Expr, InValues, Operator, QualifiedName, Relation};
 
 /// A statement that changes the rows of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,44 @@ pub enum Modification {
     Delete(Delete),
 }
 
+impl Modification {
+    /// The table.
+    pub fn table(&self) -> &QualifiedName {
+        match self {
+            Modification::Insert(insert) => &insert.table,
+            Modification::Update(update) => &update.table,
+            Modification::Delete(delete) => &delete.table,
+        }
+    }
+
+    /// The table, to be changed.
+    pub fn table_mut(&mut self) -> &mut QualifiedName {
+        match self {
+            Modification::Insert(insert) => &mut insert.table,
+            Modification::Update(update) => &mut update.table,
+            Modification::Delete(delete) => &mut delete.table,
+        }
+    }
+
+    /// `USING`.
+    pub fn using(&self) -> &Using {
+        match self {
+            Modification::Insert(insert) => &insert.using,
+            Modification::Update(update) => &update.using,
+            Modification::Delete(delete) => &delete.using,
+        }
+    }
+
+    /// `IF`.
+    pub fn condition(&self) -> &Condition {
+        match self {
+            Modification::Insert(insert) => &insert.condition,
+            Modification::Update(update) => &update.condition,
+            Modification::Delete(delete) => &delete.condition,
+        }
+    }
+}
+
 /// `USING`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Using {
@@ -22,6 +60,60 @@ pub struct Using {
     pub timestamp: Option<Expr>,
     /// `TTL`, in seconds.
     pub ttl: Option<Expr>,
+    /// `TTL` stands first.
+    pub ttl_first: bool,
+}
+
+/// `IF`: what must hold for the statement to be carried out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Condition {
+    /// Nothing: there is no `IF`.
+    #[default]
+    None,
+    /// `IF NOT EXISTS`.
+    NotExists,
+    /// `IF EXISTS`.
+    Exists,
+    /// `IF a AND b`; at least one.
+    Columns(Vec<ColumnCondition>),
+}
+
+/// What must hold of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnCondition {
+    /// The column.
+    pub column: String,
+    /// What of it.
+    pub part: ConditionPart,
+    /// How it is tested.
+    pub test: ConditionTest,
+}
+
+/// What of a column is tested.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConditionPart {
+    /// Its value.
+    Whole,
+    /// `c[key]`: an element by its key or index.
+    Element(Expr),
+    /// `c.field`.
+    Field(String),
+}
+
+/// How a column is tested.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConditionTest {
+    /// `op value`.
+    Compare(Operator, Expr),
+    /// `IN (...)`.
+    In(InValues),
+    /// `CONTAINS [KEY] value`.
+    Contains {
+        /// `CONTAINS KEY`.
+        key: bool,
+        /// The value.
+        value: Expr,
+    },
 }
 
 /// `INSERT`.
@@ -31,6 +123,8 @@ pub struct Insert {
     pub table: QualifiedName,
     /// The row.
     pub source: InsertSource,
+    /// `IF NOT EXISTS`.
+    pub condition: Condition,
     /// `USING`.
     pub using: Using,
 }
@@ -47,8 +141,8 @@ pub enum InsertSource {
     },
     /// `JSON 'text'`.
     Json {
-        /// An object.
-        text: String,
+        /// Text of an object, or a bind marker.
+        text: Expr,
         /// `DEFAULT UNSET`: columns that it lacks stay as they are.
         default_unset: bool,
     },
@@ -65,6 +159,8 @@ pub struct Update {
     pub assignments: Vec<Assignment>,
     /// `WHERE`.
     pub relations: Vec<Relation>,
+    /// `IF`.
+    pub condition: Condition,
 }
 
 /// What an `UPDATE` does to a column.
@@ -114,6 +210,8 @@ pub struct Delete {
     pub targets: Vec<DeleteTarget>,
     /// `WHERE`.
     pub relations: Vec<Relation>,
+    /// `IF`.
+    pub condition: Condition,
 }
 
 /// What a `DELETE` deletes of a row.

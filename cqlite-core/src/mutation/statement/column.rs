@@ -3,10 +3,12 @@
 //! Authority: `o.a.c.cql3.{Operation,Constants,Lists,Sets,Maps,UserTypes}`.
 
 use super::Modifier;
-use crate::cql::ast::{Change, DeleteTarget, Expr};
+use crate::cql::ast::{Arithmetic, Change, DeleteTarget, Expr, TypeText};
+use crate::model::Cell;
 use crate::mutation::WriteTime;
 use crate::mutation::draft::{Draft, deletion};
 use crate::mutation::insert::visible_column;
+use crate::query::{CurrentRow, Sought};
 use crate::schema::{ColumnKind, TableSchema};
 use crate::types::CqlType;
 use crate::{Error, Result};
@@ -48,10 +50,10 @@ impl<'t> Named<'t> {
     #[cold]
     fn needs_read(&self) -> Error {
         Error::unsupported(format!(
-            "the column `{}`: elements of a list are found by reading it, which is not done",
+            "the column `{}`: what it becomes depends on what it is, which is not read here",
             self.name
         ))
-        .advise("set the whole list")
+        .advise("set the whole column")
     }
 
     /// Path and type of a field of a user type.
@@ -64,6 +66,23 @@ impl<'t> Named<'t> {
         let i = i.ok_or_else(|| self.refuse(&format!("it has no field `{field}`")))?;
         Ok(((i as u16).to_be_bytes(), &fields[i].1))
     }
+}
+
+/// Whether values can be added to it in a statement that reads it anyway.
+fn is_addable(ty: &CqlType) -> bool {
+    matches!(
+        ty,
+        CqlType::TinyInt
+            | CqlType::SmallInt
+            | CqlType::Int
+            | CqlType::BigInt
+            | CqlType::Varint
+            | CqlType::Float
+            | CqlType::Double
+            | CqlType::Decimal
+            | CqlType::Text
+            | CqlType::Ascii
+    )
 }
 
 impl Modifier {
@@ -85,6 +104,39 @@ impl Modifier {
         self.column_term(expr, ty, column.name, when.now)
     }
 
+    /// Paths and values of the cells that a column has now.
+    fn elements(&self, column: &Named<'_>, when: &WriteTime) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let view = self.held.view().ok_or_else(|| column.needs_read())?;
+        let sought = match column.is_static {
+            true => Sought::First,
+            false => Sought::Row(&self.clustering),
+        };
+        let current = CurrentRow::read(view.reader(), &self.partition, sought, when.now)?;
+        let cells = current.cells(column.is_static, column.number);
+        let element = |cell: Cell<'_>| {
+            let path = cell.path.unwrap_or_default();
+            (path.to_vec(), cell.value.to_vec())
+        };
+        Ok(cells.map(element).collect())
+    }
+
+    /// The path of the element of a list at an index.
+    fn element_at(&self, column: &Named<'_>, index: &Expr, when: &WriteTime) -> Result<Vec<u8>> {
+        let index = self.value_of(column, index, &CqlType::Int, when)?;
+        let index = index.and_then(|index| index.try_into().ok());
+        let index = i32::from_be_bytes(index.ok_or_else(|| column.refuse("an index is no null"))?);
+        let mut elements = self.elements(column, when)?;
+        let found = usize::try_from(index).ok().filter(|i| *i < elements.len());
+        match (found, elements.is_empty()) {
+            (Some(found), _) => Ok(elements.swap_remove(found).0),
+            (None, true) => Err(column.refuse("it is null, and has no elements")),
+            (None, false) => Err(column.refuse(&format!(
+                "it has {} elements, and none at {index}",
+                elements.len()
+            ))),
+        }
+    }
+
     /// Does what `SET` says.
     pub(super) fn assign(
         &mut self,
@@ -95,6 +147,24 @@ impl Modifier {
         let (ty, number) = (column.ty, column.number);
         let multi = ty.is_multi_cell();
         match change {
+            Change::Add(expr) | Change::Subtract(expr) if *ty == CqlType::Counter => {
+                let value = self.value_of(column, expr, ty, when)?;
+                let by = value.and_then(|value| value.try_into().ok());
+                let by = i64::from_be_bytes(by.ok_or_else(|| column.refuse("null is no count"))?);
+                let by = match change {
+                    Change::Subtract(_) => by.checked_neg().ok_or_else(|| {
+                        column.refuse("it cannot be counted down by the smallest bigint")
+                    })?,
+                    _ => by,
+                };
+                self.row_of(column).count(number, by, when)
+            }
+            Change::Add(expr) if !multi && self.is_met && is_addable(ty) => {
+                self.add_to(column, expr, when)
+            }
+            _ if *ty == CqlType::Counter => {
+                Err(column.refuse("it can be counted up and down, and not be set"))
+            }
             Change::Set(expr) => {
                 let value = self.value_of(column, expr, ty, when)?;
                 let row = match column.is_static {
@@ -133,7 +203,20 @@ impl Modifier {
                 let keys = match ty {
                     CqlType::Set { element, .. } => element,
                     CqlType::Map { key, .. } => key,
-                    CqlType::List { .. } => return Err(column.needs_read()),
+                    CqlType::List { .. } => {
+                        let Some(value) = self.value_of(column, expr, ty, when)? else {
+                            return Ok(());
+                        };
+                        let mut gone = Draft::default();
+                        gone.add_elements(number, ty, &value, when, |_| [0; 16])?;
+                        let elements = self.elements(column, when)?;
+                        let is_gone = |value: &[u8]| gone.cells().any(|cell| cell.value == value);
+                        let row = self.row_of(column);
+                        for (path, _) in elements.iter().filter(|(_, value)| is_gone(value)) {
+                            row.add_tombstone(number, Some(path), when)?;
+                        }
+                        return Ok(());
+                    }
                     _ => return Err(column.refuse("nothing can be taken from it")),
                 };
                 let set = CqlType::Set {
@@ -163,7 +246,12 @@ impl Modifier {
                     let row = self.row_of(column);
                     row.set_element(number, &key, value.as_deref(), when)
                 }
-                CqlType::List { .. } => Err(column.needs_read()),
+                CqlType::List { element, .. } => {
+                    let path = self.element_at(column, key, when)?;
+                    let value = self.value_of(column, value, element, when)?;
+                    let row = self.row_of(column);
+                    row.set_element(number, &path, value.as_deref(), when)
+                }
                 _ => Err(column.refuse("it has no elements that can be set")),
             },
             Change::SetField { field, value } if multi => {
@@ -174,6 +262,40 @@ impl Modifier {
             }
             _ => Err(column.refuse("it is one value, and can only be set as a whole")),
         }
+    }
+
+    /// Adds to a number or text, which stays null if it is.
+    ///
+    /// Authority: `o.a.c.cql3.Constants.Adder`.
+    fn add_to(&mut self, column: &Named<'_>, expr: &Expr, when: &WriteTime) -> Result<()> {
+        let Some((_, found)) = self.elements(column, when)?.pop() else {
+            return Ok(());
+        };
+        let sum = match column.ty {
+            CqlType::Text | CqlType::Ascii => {
+                let more = self.value_of(column, expr, column.ty, when)?;
+                let more = more.ok_or_else(|| column.refuse("null cannot be added"))?;
+                Some([found, more].concat())
+            }
+            ty => {
+                let found = Expr::TypeHint {
+                    ty: TypeText(ty.cql_name()),
+                    expr: Box::new(Expr::Bound(Some(found))),
+                };
+                let sum = Expr::Arithmetic {
+                    operator: Arithmetic::Add,
+                    left: Box::new(found),
+                    right: Box::new(expr.clone()),
+                };
+                self.value_of(column, &sum, ty, when)?
+            }
+        };
+        let (number, ty) = (column.number, column.ty);
+        let row = match column.is_static {
+            true => &mut self.static_row,
+            false => &mut self.row,
+        };
+        row.set(number, ty, sum.as_deref(), when, &mut self.ids)
     }
 
     /// Deletes what a `DELETE` names.
@@ -200,7 +322,11 @@ impl Modifier {
                 let key_type = match ty {
                     CqlType::Map { key, .. } => key,
                     CqlType::Set { element, .. } => element,
-                    CqlType::List { .. } => return Err(column.needs_read()),
+                    CqlType::List { .. } => {
+                        let path = self.element_at(column, key, when)?;
+                        let row = self.row_of(column);
+                        return row.add_tombstone(number, Some(&path), when);
+                    }
                     _ => return Err(column.refuse("it has no elements")),
                 };
                 let key = self.value_of(column, key, key_type, when)?;

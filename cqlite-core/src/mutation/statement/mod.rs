@@ -6,18 +6,19 @@
 mod column;
 
 use self::column::Named;
+use super::changes::Changes;
 use super::draft::{Draft, deletion};
 use super::insert::{Insert, Value, add_compact_value, add_rows, visible_column};
 use super::{TimeUuids, WriteTime, check_ttl, check_writable, key};
 use crate::cql::ast::{
-    self, DeleteTarget, Expr, InsertSource, Modification, QualifiedName, Relation, Statement, Using,
+    self, Condition, DeleteTarget, Expr, InsertSource, Modification, QualifiedName, Relation,
+    Statement, Using,
 };
-use crate::merge::OwnedRow;
-use crate::model::{DeletionTime, RowRef, Slice};
 use crate::partitioner::Partitioner;
 use crate::query::{self, Changing, TargetRows, Targets, evaluate_term};
 use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::builder::ChangeSink;
+use crate::table::{Table, View};
 use crate::types::{CqlType, Json, json_column_name};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -30,38 +31,42 @@ pub struct Modifier {
     changes: Changes,
     row: Draft,
     static_row: Draft,
+    held: Held,
+    /// Conditions are known to hold.
+    is_met: bool,
+    /// Where the row is that is put together.
+    partition: Vec<u8>,
+    clustering: Vec<Vec<u8>>,
 }
 
-/// What a statement changes, kept until all of it is known to be right.
-#[derive(Debug, Default)]
-struct Changes {
-    list: Vec<(Vec<u8>, Changed)>,
-}
-
+/// What a table holds, for what depends on it.
 #[derive(Debug)]
-enum Changed {
-    Partition(DeletionTime),
-    Row(OwnedRow),
-    Range(Slice, DeletionTime),
+pub(crate) enum Held {
+    /// It is not known.
+    Unknown,
+    /// What the table holds when that is needed.
+    Now(Arc<Table>),
+    /// What it held.
+    Then(Arc<View>),
 }
 
-impl ChangeSink for Changes {
-    fn delete_partition(&mut self, key: &[u8], deletion: DeletionTime) -> Result<()> {
-        self.list.push((key.to_vec(), Changed::Partition(deletion)));
-        Ok(())
+impl Held {
+    fn view(&self) -> Option<Arc<View>> {
+        match self {
+            Held::Unknown => None,
+            Held::Now(table) => Some(table.view()),
+            Held::Then(view) => Some(view.clone()),
+        }
     }
+}
 
-    fn add_row(&mut self, key: &[u8], row: RowRef<'_>) -> Result<()> {
-        let row = OwnedRow::of(row);
-        self.list.push((key.to_vec(), Changed::Row(row)));
-        Ok(())
-    }
-
-    fn delete_range(&mut self, key: &[u8], slice: &Slice, deletion: DeletionTime) -> Result<()> {
-        let changed = Changed::Range(slice.clone(), deletion);
-        self.list.push((key.to_vec(), changed));
-        Ok(())
-    }
+/// The row that a statement is about, as far as it is about one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Raw partition key.
+    pub key: Vec<u8>,
+    /// Clustering of the row; `None` if it is about the static one, or the partition.
+    pub row: Option<Vec<Vec<u8>>>,
 }
 
 impl Modifier {
@@ -71,13 +76,22 @@ impl Modifier {
     /// `Unsupported` for a counter table.
     pub fn new(table: Arc<TableSchema>, ids: TimeUuids) -> Result<Self> {
         check_writable(&table)?;
-        Ok(Modifier {
+        Ok(Self::of_any(table, ids))
+    }
+
+    /// [`new`](Self::new) of a table that may have counters. What they grow by is left in their cells, 8 bytes each.
+    pub(crate) fn of_any(table: Arc<TableSchema>, ids: TimeUuids) -> Self {
+        Modifier {
             table,
             ids,
             changes: Changes::default(),
             row: Draft::default(),
             static_row: Draft::default(),
-        })
+            held: Held::Unknown,
+            is_met: false,
+            partition: Vec::new(),
+            clustering: Vec::new(),
+        }
     }
 
     /// Carries a statement out. `when` holds for what it does not say itself.
@@ -91,42 +105,136 @@ impl Modifier {
         when: &WriteTime,
         sink: &mut impl ChangeSink,
     ) -> Result<()> {
-        self.changes.list.clear();
+        self.prepare(statement, when, Held::Unknown, false)?;
+        self.changes.drain_into(sink)
+    }
+
+    /// Says what a statement is to change: [`changes`](Self::changes) has that. What depends on what the table holds is read
+    /// from `held`; conditions are not looked at if they are known to be met.
+    ///
+    /// # Errors
+    /// As of [`execute`](Self::execute).
+    pub(crate) fn prepare(
+        &mut self,
+        statement: &Statement,
+        when: &WriteTime,
+        held: Held,
+        is_met: bool,
+    ) -> Result<()> {
+        self.changes.clear();
+        self.held = held;
+        self.is_met = is_met;
+        let done = self.prepare_statement(statement, when);
+        self.held = Held::Unknown;
+        done
+    }
+
+    /// What the last statement is to change.
+    pub(crate) fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
+    }
+
+    fn prepare_statement(&mut self, statement: &Statement, when: &WriteTime) -> Result<()> {
         match statement {
-            Statement::Modification(modification) => self.modify(modification, when)?,
+            Statement::Modification(modification) => self.modify(modification, when),
             Statement::Batch(batch) => {
-                let inner = batch.statements.iter().map(|m| match m {
-                    Modification::Insert(m) => &m.using,
-                    Modification::Update(m) => &m.using,
-                    Modification::Delete(m) => &m.using,
-                });
-                let mut inner = inner.filter(|using| using.timestamp.is_some());
-                if batch.using.timestamp.is_some() && inner.next().is_some() {
+                let mut inner = batch.statements.iter().map(Modification::using);
+                if batch.using.timestamp.is_some() && inner.any(|using| using.timestamp.is_some()) {
                     return Err(Error::invalid(
                         "a timestamp stands at the batch and at one of its statements",
                     ));
                 }
                 let when = self.when(&batch.using, when)?;
-                for modification in &batch.statements {
-                    self.modify(modification, &when)?;
-                }
+                batch
+                    .statements
+                    .iter()
+                    .try_for_each(|modification| self.modify(modification, &when))
             }
             Statement::Select(_) | Statement::Use(_) => {
-                return Err(Error::unsupported("the statement changes no rows")
-                    .advise("INSERT, UPDATE, DELETE and BATCH do"));
+                Err(Error::unsupported("the statement changes no rows")
+                    .advise("INSERT, UPDATE, DELETE and BATCH do"))
             }
         }
-        for (key, changed) in self.changes.list.drain(..) {
-            match changed {
-                Changed::Partition(deletion) => sink.delete_partition(&key, deletion)?,
-                Changed::Row(row) => sink.add_row(&key, row.get())?,
-                Changed::Range(slice, deletion) => sink.delete_range(&key, &slice, deletion)?,
+    }
+
+    /// Which row a statement is about.
+    ///
+    /// # Errors
+    /// `InvalidInput` and `NotFound` as of [`execute`](Self::execute), and where it is about several rows.
+    pub(crate) fn place(&mut self, modification: &Modification, when: &WriteTime) -> Result<Place> {
+        let targets = match modification {
+            Modification::Insert(insert) => {
+                let (columns, values) = self.inserted(insert, when)?;
+                let table = self.table.clone();
+                let value = |name: &str| {
+                    let i = columns.iter().position(|column| column == name)?;
+                    values[i].as_deref()
+                };
+                let mut key = Vec::new();
+                key::partition_key(&table, |i| value(&table.partition_key[i].name), &mut key)?;
+                let clustering = table.clustering.iter().map(|column| value(&column.name));
+                let row = match clustering.clone().any(|value| value.is_some()) {
+                    false if !table.clustering.is_empty() => None,
+                    _ => {
+                        let values = clustering.enumerate().map(|(i, value)| {
+                            key::clustering(&table, i, value).map(<[u8]>::to_vec)
+                        });
+                        Some(values.collect::<Result<_>>()?)
+                    }
+                };
+                return Ok(Place { key, row });
             }
-        }
-        Ok(())
+            Modification::Update(update) => {
+                let (_, changing) = self.updated(update)?;
+                self.targets(&update.relations, changing, when)?
+            }
+            Modification::Delete(delete) => {
+                let (_, changing) = self.deleted(delete)?;
+                self.targets(&delete.relations, changing, when)?
+            }
+        };
+        let of_several = || {
+            Error::invalid("IF is about one row: its whole primary key is told by =, without IN")
+        };
+        let [key] = &targets.partitions[..] else {
+            return Err(of_several());
+        };
+        let deletes_all =
+            matches!(modification, Modification::Delete(delete) if delete.targets.is_empty());
+        let row = match &targets.rows {
+            TargetRows::All if self.table.clustering.is_empty() => Some(Vec::new()),
+            TargetRows::All if deletes_all && *modification.condition() != Condition::None => {
+                return Err(of_several());
+            }
+            TargetRows::All => None,
+            TargetRows::Rows(rows) => match &rows[..] {
+                [row] => Some(row.clone()),
+                _ => return Err(of_several()),
+            },
+            TargetRows::Slices(_) if *modification.condition() == Condition::None => None,
+            TargetRows::Slices(_) => return Err(of_several()),
+        };
+        Ok(Place {
+            key: key.clone(),
+            row,
+        })
     }
 
     fn modify(&mut self, modification: &Modification, when: &WriteTime) -> Result<()> {
+        if *modification.condition() != Condition::None && !self.is_met {
+            return Err(Error::unsupported(
+                "a condition depends on what the table holds, which is not read",
+            )
+            .advise("leave out IF"));
+        }
+        if self.table.is_counter() {
+            let using = modification.using();
+            if using.timestamp.is_some() || using.ttl.is_some() {
+                return Err(Error::invalid(
+                    "counters have neither a timestamp nor a TTL of the statement's own",
+                ));
+            }
+        }
         match modification {
             Modification::Insert(insert) => self.insert(insert, when),
             Modification::Update(update) => self.update(update, when),
@@ -179,9 +287,12 @@ impl Modifier {
         self.term(expr, ty, now, &format!("the column `{column}`"))
     }
 
-    fn insert(&mut self, insert: &ast::Insert, when: &WriteTime) -> Result<()> {
-        self.check_table(&insert.table)?;
-        let when = self.when(&insert.using, when)?;
+    /// Columns and values of an `INSERT`, in its order.
+    fn inserted(
+        &self,
+        insert: &ast::Insert,
+        when: &WriteTime,
+    ) -> Result<(Vec<String>, Vec<Option<Vec<u8>>>)> {
         let mut columns: Vec<String> = Vec::new();
         let mut values: Vec<Option<Vec<u8>>> = Vec::new();
         match &insert.source {
@@ -199,6 +310,10 @@ impl Modifier {
                 text,
                 default_unset,
             } => {
+                let text = self.term(text, &CqlType::Text, when.now, "the JSON")?;
+                let text = text.unwrap_or_default();
+                let text = std::str::from_utf8(&text)
+                    .map_err(|_| Error::invalid("the JSON is not UTF-8"))?;
                 let Json::Object(members) = Json::parse(text)? else {
                     return Err(Error::invalid("the JSON is no object"));
                 };
@@ -231,6 +346,20 @@ impl Modifier {
                 }
             }
         }
+        Ok((columns, values))
+    }
+
+    fn insert(&mut self, insert: &ast::Insert, when: &WriteTime) -> Result<()> {
+        self.check_table(&insert.table)?;
+        if self.table.is_counter() {
+            return Err(Error::invalid(format!(
+                "{} is a counter table: counters are not inserted",
+                self.table.full_name()
+            ))
+            .advise("UPDATE them: SET c = c + 1"));
+        }
+        let when = self.when(&insert.using, when)?;
+        let (columns, values) = self.inserted(insert, &when)?;
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();
         let bound: Vec<Value<'_>> = values
             .iter()
@@ -246,15 +375,10 @@ impl Modifier {
         self.check_table(&update.table)?;
         let when = self.when(&update.using, when)?;
         let table = self.table.clone();
-        let mut columns = Vec::new();
-        for assignment in &update.assignments {
-            columns.push(Named::of(&table, &assignment.column)?);
-        }
-        let only_statics = columns.iter().all(|column| column.is_static);
-        let changing = Changing {
-            only_statics,
-            slices: false,
-        };
+        let (names, changing) = self.updated(update)?;
+        let columns = names.iter().map(|name| Named::of(&table, name));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let only_statics = changing.only_statics;
         let targets = self.targets(&update.relations, changing, &when)?;
         self.change_rows(targets, |this| {
             for (column, assignment) in columns.iter().zip(&update.assignments) {
@@ -271,17 +395,9 @@ impl Modifier {
         self.check_table(&delete.table)?;
         let when = self.when(&delete.using, when)?;
         let table = self.table.clone();
-        let mut columns = Vec::new();
-        for target in &delete.targets {
-            let (DeleteTarget::Column(name)
-            | DeleteTarget::Element { column: name, .. }
-            | DeleteTarget::Field { column: name, .. }) = target;
-            columns.push(Named::of(&table, name)?);
-        }
-        let changing = Changing {
-            only_statics: !columns.is_empty() && columns.iter().all(|column| column.is_static),
-            slices: true,
-        };
+        let (names, changing) = self.deleted(delete)?;
+        let columns = names.iter().map(|name| Named::of(&table, name));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
         let targets = self.targets(&delete.relations, changing, &when)?;
         if !columns.is_empty() {
             let is_whole = matches!(targets.rows, TargetRows::All) && !table.clustering.is_empty();
@@ -317,6 +433,51 @@ impl Modifier {
                 }
             }),
         }
+    }
+
+    /// The columns that an `UPDATE` changes, and what kind of statement it is.
+    fn updated<'u>(&self, update: &'u ast::Update) -> Result<(Vec<&'u str>, Changing)> {
+        let names = update.assignments.iter().map(|a| a.column.as_str());
+        let names: Vec<&str> = names.collect();
+        let only_statics = self.are_statics(&names, &update.condition)?;
+        let changing = Changing {
+            only_statics,
+            slices: false,
+        };
+        Ok((names, changing))
+    }
+
+    /// The columns that a `DELETE` deletes, and what kind of statement it is.
+    fn deleted<'d>(&self, delete: &'d ast::Delete) -> Result<(Vec<&'d str>, Changing)> {
+        let name = |target: &'d DeleteTarget| match target {
+            DeleteTarget::Column(name)
+            | DeleteTarget::Element { column: name, .. }
+            | DeleteTarget::Field { column: name, .. } => name.as_str(),
+        };
+        let names: Vec<&str> = delete.targets.iter().map(name).collect();
+        let only_statics = !names.is_empty() && self.are_statics(&names, &delete.condition)?;
+        let changing = Changing {
+            only_statics,
+            slices: true,
+        };
+        Ok((names, changing))
+    }
+
+    /// Whether these columns, and those that a condition asks about, are static all.
+    ///
+    /// Authority: `ModificationStatement.appliesOnlyToStaticColumns`.
+    fn are_statics(&self, names: &[&str], condition: &Condition) -> Result<bool> {
+        let asked: &[_] = match condition {
+            Condition::Columns(asked) => asked,
+            _ => &[],
+        };
+        let asked = asked.iter().map(|asked| asked.column.as_str());
+        for name in names.iter().copied().chain(asked) {
+            if !Named::of(&self.table, name)?.is_static {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What `WHERE` names.
@@ -361,6 +522,8 @@ impl Modifier {
         let table = self.table.clone();
         for partition in &targets.partitions {
             for row in &rows {
+                self.partition.clone_from(partition);
+                self.clustering.clone_from(row);
                 self.row.clear(false);
                 for value in row {
                     self.row.push_clustering(Some(value))?;

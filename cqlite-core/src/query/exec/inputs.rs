@@ -170,7 +170,7 @@ impl<'a> Inputs<'a> {
             return Ok(());
         };
         let (plan, head) = (self.plan, source.partition());
-        let key = |index: usize| component(&head, plan.schema.partition_key.len(), index);
+        let key = |index: usize| component(head.key, plan.schema.partition_key.len(), index);
         if !fits(&plan.filter, &key, &head, plan.now) {
             return Ok(());
         }
@@ -259,11 +259,11 @@ fn fits<'k>(
 }
 
 /// The `index`th component of a partition's key, of which there are `count`; what is cut off is empty.
-fn component<'k>(head: &PartitionHead<'k>, count: usize, index: usize) -> &'k [u8] {
+pub(in crate::query) fn component(key: &[u8], count: usize, index: usize) -> &[u8] {
     if count == 1 {
-        return head.key;
+        return key;
     }
-    let mut c = Cursor::new(head.key);
+    let mut c = Cursor::new(key);
     for _ in 0..index {
         if c.short_bytes().is_err() || c.u8().is_err() {
             return &[];

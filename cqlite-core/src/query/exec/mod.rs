@@ -13,6 +13,7 @@ use crate::read::TableReader;
 use crate::types::write_json_name;
 use crate::{Error, Result};
 use inputs::Inputs;
+pub(super) use inputs::component;
 use std::cmp::Ordering;
 
 /// Most bytes of rows that are held to be sorted.
@@ -29,6 +30,20 @@ pub struct ResultRow<'a> {
 }
 
 impl<'a> ResultRow<'a> {
+    /// A row of one value a column.
+    pub(super) fn new(
+        columns: &'a [ResultColumn],
+        bytes: &'a [u8],
+        values: &'a [ValueRange],
+    ) -> Self {
+        ResultRow {
+            columns,
+            bytes,
+            values,
+            shown: None,
+        }
+    }
+
     /// Its columns.
     pub fn columns(&self) -> &'a [ResultColumn] {
         self.columns

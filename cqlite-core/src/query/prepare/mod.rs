@@ -131,6 +131,14 @@ impl<'a> Preparer<'a> {
                 Ok(self.column(&column))
             }
             Expr::Bind(marker) => Err(marker.unbound()),
+            Expr::Bound(value) => {
+                let ty = expected.ok_or_else(|| unknown_type(expr))?;
+                Ok(Selected {
+                    node: Node::Constant(bound(value.as_deref(), ty)?),
+                    ty: ty.clone(),
+                    name: expr.to_string(),
+                })
+            }
             Expr::CountRows => Ok(self.aggregate(
                 AggregateKind::CountRows,
                 None,
@@ -532,6 +540,22 @@ fn null(ty: &CqlType) -> Selected {
         node: Node::Constant(None),
         ty: ty.clone(),
         name: "null".to_owned(),
+    }
+}
+
+/// A bound value, if it is one of its type.
+pub(super) fn bound(value: Option<&[u8]>, ty: &CqlType) -> Result<Option<Value>> {
+    match value {
+        Some(value) => {
+            // A counter takes what it counts.
+            let ty = match ty {
+                CqlType::Counter => &CqlType::BigInt,
+                ty => ty,
+            };
+            ty.validate(value)?;
+            Ok(Some(value.to_vec()))
+        }
+        None => Ok(None),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::schema::{ColumnKind, ColumnRef, IndexSchema, TableSchema};
 use crate::types::CqlType;
 use crate::{Error, Result};
 use allow::supports;
+pub(super) use relation::holds_duration;
 
 /// Most keys, or clustering prefixes, that the `IN`s of a statement may stand for together.
 const COMBINATIONS_MAX: usize = 100_000;

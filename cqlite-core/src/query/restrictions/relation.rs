@@ -337,7 +337,7 @@ fn check_whole(column: &ColumnRef<'_>, operator: &str) -> Result<()> {
 }
 
 /// `AbstractType.referencesDuration`, to which sets, vectors and the keys of maps say no whatever they hold.
-fn holds_duration(ty: &CqlType) -> bool {
+pub(in crate::query) fn holds_duration(ty: &CqlType) -> bool {
     match ty {
         CqlType::Duration => true,
         CqlType::List { element, .. } => holds_duration(element),

@@ -1,0 +1,444 @@
+//! Prepared statements, one by one and many at once.
+
+use super::*;
+use crate::mutation::Value;
+use crate::types::CqlType;
+
+const TABLES: [&str; 4] = [
+    "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TYPE ks.u (x int, y text)",
+    "CREATE TABLE ks.t (p int, c int, s int static, v text, l list<int>, m map<text, int>, t set<int>, a ks.u, \
+     f frozen<list<int>>, PRIMARY KEY (p, c))",
+    "CREATE TABLE ks.n (p int PRIMARY KEY, n counter)",
+];
+
+fn int(value: i32) -> [u8; 4] {
+    value.to_be_bytes()
+}
+
+/// Executes with values that are written as literals of CQL; `unset` is none.
+fn execute(session: &mut Session<'_>, text: &str, values: &[&str]) -> Result<Outcome> {
+    let prepared = session.prepare(text)?;
+    let variables = prepared.variables().iter();
+    let bytes: Vec<Option<Option<Vec<u8>>>> = variables
+        .zip(values)
+        .map(|(variable, value)| match *value {
+            "unset" => None,
+            value => {
+                let literal = crate::cql::parse_literal(value).unwrap();
+                Some(literal.to_bytes(&variable.ty, 0).unwrap())
+            }
+        })
+        .collect();
+    assert_eq!(bytes.len(), values.len(), "{text}");
+    let values: Vec<Value<'_>> = bytes
+        .iter()
+        .map(|value| match value {
+            None => Value::Unset,
+            Some(None) => Value::Null,
+            Some(Some(bytes)) => Value::Bytes(bytes),
+        })
+        .collect();
+    session.execute_prepared(&prepared, &values, micros(0))
+}
+
+fn selected(session: &mut Session<'_>, text: &str, values: &[&str]) -> Vec<String> {
+    match execute(session, text, values).expect(text) {
+        Outcome::Selected(selected) => json_lines(selected.rows()),
+        _ => panic!("{text} gives no rows"),
+    }
+}
+
+#[test]
+fn markers_stand_for_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    run(&mut session, &["USE ks"]);
+    let variables = |text: &str| {
+        let prepared = session.prepare(text).expect(text);
+        let variables = prepared.variables().iter();
+        let shown = variables.map(|v| format!("{} {}", v.name, v.ty.cql_name()));
+        shown.collect::<Vec<_>>().join("; ")
+    };
+    for (text, expected) in [
+        (
+            "INSERT INTO t (c, p, v) VALUES (?, :key, ?) USING TTL ? AND TIMESTAMP :at",
+            "c int; key int; v text; [ttl] int; at bigint",
+        ),
+        ("INSERT INTO t JSON ? IF NOT EXISTS", "[json] text"),
+        (
+            "INSERT INTO t (p, c, l, m, a) VALUES (1, 1, [?, 2], {?: ?}, {x: ?, y: 'y'})",
+            "value(l) int; key(m) text; value(m) int; value(a) int",
+        ),
+        (
+            "UPDATE t USING TIMESTAMP ? SET v = ?, l = l + ?, m[?] = ?, l[?] = ?, t = t - ?, m = m - ?, a.y = ? \
+          WHERE p = ? AND c IN ? IF v = ? AND m['a'] IN (?, ?) AND l CONTAINS ? AND a.x > ? AND v IN ?",
+            "[timestamp] bigint; v text; l list<int>; key(m) text; value(m) int; idx(l) int; value(l) int; t set<int>; \
+          m set<text>; value(a) text; p int; in(c) frozen<list<int>>; v text; m int; m int; value(l) int; a int; \
+          in(v) frozen<list<text>>",
+        ),
+        (
+            "DELETE m[?], l[?], t[?] FROM t USING TIMESTAMP ? WHERE p = ? AND (c) > ?",
+            "key(m) text; idx(l) int; key(t) int; [timestamp] bigint; p int; (c) frozen<tuple<int>>",
+        ),
+        (
+            "SELECT m[?], CAST((int) ? AS text) FROM t WHERE p IN ? AND c > ? AND (c) IN ? AND token(p) > token(?) \
+          PER PARTITION LIMIT ? LIMIT ?",
+            "key([selection]) text; [selection] int; in(p) frozen<list<int>>; c int; in((c)) frozen<list<frozen<tuple<int>>>>; \
+          p int; [per_partition_limit] int; [limit] int",
+        ),
+        (
+            "SELECT p FROM t WHERE token(p) > ? AND m[?] = ? AND m CONTAINS KEY ? ALLOW FILTERING",
+            "partition key token bigint; key(m) text; value(m) int; key(m) text",
+        ),
+        (
+            "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (p, c) VALUES (?, 1); DELETE FROM ks.t WHERE p = ? AND c = ? APPLY BATCH",
+            "[timestamp] bigint; p int; p int; c int",
+        ),
+        ("UPDATE n SET n = n + ? WHERE p = ?", "n counter; p int"),
+    ] {
+        assert_eq!(variables(text), expected, "{text}");
+    }
+    for (text, says) in [
+        ("SELECT ? FROM t", "type of `?` is not known"),
+        (
+            "INSERT INTO t (p, c) VALUES (?, abs(:x))",
+            "type of `:x` is not known",
+        ),
+        ("SELECT * FROM nothing WHERE p = ?", "nothing"),
+        ("INSERT INTO t (p, q) VALUES (?, ?)", "q"),
+        (
+            "CREATE TABLE q (p int PRIMARY KEY)",
+            "only statements about rows",
+        ),
+    ] {
+        let e = session.prepare(text).unwrap_err();
+        assert!(e.to_string().contains(says), "{text}: {e}");
+    }
+}
+
+#[test]
+fn values_take_their_places() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    run(&mut session, &["USE ks"]);
+    for (text, values) in [
+        (
+            "INSERT INTO t (p, c, v, l, m, a) VALUES (?, 1, ?, ?, ?, ?)",
+            &["1", "'one'", "[1, 2]", "{'a': 1}", "{x: 5, y: 'why'}"][..],
+        ),
+        (
+            "INSERT INTO t (p, c, v, f) VALUES (?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?",
+            &["1", "2", "'two'", "[3]", "unset", "unset"],
+        ),
+        (
+            "INSERT INTO t (p, c, v, l) VALUES (1, 2, ?, [?, ?])",
+            &["unset", "7", "8"],
+        ),
+        (
+            "INSERT INTO t JSON ? DEFAULT UNSET",
+            &["'{\"p\": 1, \"c\": 3, \"t\": [1, 2, 3]}'"],
+        ),
+        (
+            "UPDATE t SET v = ?, l[?] = ?, l = l - ?, m = m + ?, a.y = ? WHERE p = ? AND c = ?",
+            &["'changed'", "1", "20", "[1]", "{'b': 2}", "unset", "1", "1"],
+        ),
+        (
+            "UPDATE t SET t = t - ?, m[?] = ? WHERE p = ? AND c IN ?",
+            &["{2, 3}", "'z'", "26", "1", "[3]"],
+        ),
+        (
+            "UPDATE t SET s = ? WHERE p = ? IF s = ?",
+            &["4", "1", "null"],
+        ),
+        (
+            "BEGIN BATCH INSERT INTO t (p, c, v) VALUES (?, ?, ?); DELETE v FROM t WHERE p = ? AND c = ?; APPLY BATCH",
+            &["2", "1", "'batch'", "1", "2"],
+        ),
+        ("UPDATE n SET n = n + ? WHERE p = ?", &["5", "1"]),
+        ("UPDATE n SET n = n - ? WHERE p = ?", &["unset", "1"]),
+    ] {
+        let outcome = execute(&mut session, text, values).map(drop);
+        outcome.unwrap_or_else(|e| panic!("{text}: {e}"));
+    }
+    let found = selected(
+        &mut session,
+        "SELECT JSON * FROM t WHERE p = ? LIMIT ?",
+        &["1", "unset"],
+    );
+    assert_eq!(
+        found,
+        [
+            r#"{"p": 1, "c": 1, "s": 4, "a": {"x": 5, "y": "why"}, "f": null, "l": [20], "m": {"a": 1, "b": 2}, "t": null, "v": "changed"}"#,
+            r#"{"p": 1, "c": 2, "s": 4, "a": null, "f": [3], "l": [7, 8], "m": null, "t": null, "v": null}"#,
+            r#"{"p": 1, "c": 3, "s": 4, "a": null, "f": null, "l": null, "m": {"z": 26}, "t": [1], "v": null}"#,
+        ]
+    );
+    assert_eq!(
+        selected(&mut session, "SELECT n FROM n", &[]),
+        [r#"{"n": 5}"#]
+    );
+    let v = "SELECT p, c FROM t WHERE ";
+    for (text, values, expected) in [
+        (
+            "p IN ? AND c > ? LIMIT ?",
+            &["[1, 2]", "0", "2"][..],
+            &["1, \"c\": 1", "1, \"c\": 2"][..],
+        ),
+        (
+            "p IN (?, ?) PER PARTITION LIMIT ?",
+            &["1", "2", "1"],
+            &["1, \"c\": 1", "2, \"c\": 1"],
+        ),
+        (
+            "p = ? AND (c) IN ?",
+            &["1", "[(2), (3)]"],
+            &["1, \"c\": 2", "1, \"c\": 3"],
+        ),
+        ("p = ? AND (c) > ?", &["1", "(2)"], &["1, \"c\": 3"]),
+        ("token(p) = token(?)", &["2"], &["2, \"c\": 1"]),
+        (
+            "m CONTAINS KEY ? ALLOW FILTERING",
+            &["'z'"],
+            &["1, \"c\": 3"],
+        ),
+        ("m[?] = ? ALLOW FILTERING", &["'b'", "2"], &["1, \"c\": 1"]),
+    ] {
+        let found = selected(&mut session, &format!("{v}{text}"), values);
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|row| format!("{{\"p\": {row}}}"))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    for (text, values, says) in [
+        ("SELECT * FROM t LIMIT ?", &["0"][..], "at least one"),
+        ("SELECT * FROM t WHERE p = ?", &["unset"], "unset"),
+        ("SELECT * FROM t WHERE p = ?", &["null"], "null"),
+        ("INSERT INTO t (p, c) VALUES (?, 1)", &["unset"], "no value"),
+        (
+            "INSERT INTO t (p, c) VALUES (?, ?)",
+            &["1", "null"],
+            "no value",
+        ),
+        (
+            "INSERT INTO t (p, c, l) VALUES (1, 1, [?])",
+            &["unset"],
+            "unset",
+        ),
+        (
+            "UPDATE t SET v = 'x' WHERE p = 1 AND c = 1 IF v = ?",
+            &["unset"],
+            "unset",
+        ),
+        (
+            "INSERT INTO t (p, c) VALUES (1, 1) USING TTL ?",
+            &["-1"],
+            "time to live",
+        ),
+        (
+            "INSERT INTO t (p, c) VALUES (1, 1) USING TIMESTAMP ?",
+            &["null"],
+            "timestamp",
+        ),
+    ] {
+        let e = execute(&mut session, text, values).err().expect(text);
+        assert_eq!(e.kind(), ErrorKind::InvalidInput, "{text}: {e}");
+        assert!(e.to_string().contains(says), "{text}: {e}");
+    }
+    // Values are looked at, and counted.
+    let prepared = session
+        .prepare("INSERT INTO t (p, c) VALUES (?, ?)")
+        .unwrap();
+    let of = |values: &[Value<'_>], session: &mut Session<'_>| {
+        let e = session.execute_prepared(&prepared, values, micros(0)).err();
+        e.unwrap().to_string()
+    };
+    let one = int(1);
+    assert!(of(&[Value::Bytes(&one)], &mut session).contains("1 values for 2"));
+    assert!(of(&[Value::Bytes(&one), Value::Bytes(b"x")], &mut session).contains("`c`"));
+}
+
+/// A statement goes on when its table was altered, and ends when it no longer fits.
+#[test]
+fn schemas_change_under_prepared_statements() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    let insert = session
+        .prepare("INSERT INTO ks.t (p, c, v) VALUES (?, ?, ?)")
+        .unwrap();
+    let update = session
+        .prepare("UPDATE ks.t SET v = ? WHERE p = ? AND c = ?")
+        .unwrap();
+    let (one, two) = (int(1), int(2));
+    let both = |session: &mut Session<'_>| {
+        let values = [Value::Bytes(&one), Value::Bytes(&one), Value::Bytes(b"a")];
+        let inserted = session
+            .execute_prepared(&insert, &values, micros(0))
+            .map(drop);
+        let values = [Value::Bytes(b"b"), Value::Bytes(&one), Value::Bytes(&two)];
+        let updated = session
+            .execute_prepared(&update, &values, micros(0))
+            .map(drop);
+        inserted.and(updated)
+    };
+    both(&mut session).unwrap();
+    run(&mut session, &["ALTER TABLE ks.t ADD w int"]);
+    both(&mut session).unwrap();
+    let found = rows(&mut session, "SELECT c, v FROM ks.t");
+    assert_eq!(found, [r#"{"c": 1, "v": "a"}"#, r#"{"c": 2, "v": "b"}"#]);
+    run(&mut session, &["ALTER TABLE ks.t DROP v"]);
+    assert!(both(&mut session).is_err());
+    run(&mut session, &["DROP TABLE ks.t"]);
+    assert_eq!(both(&mut session).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(insert.variables()[2].ty, CqlType::Text);
+}
+
+#[test]
+fn many_at_once_are_as_one_by_one() {
+    const ROWS: i32 = 3000;
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    let insert = session
+        .prepare("INSERT INTO ks.t (p, c, v) VALUES (?, ?, ?)")
+        .unwrap();
+    let delete = session
+        .prepare("DELETE FROM ks.t WHERE p = ? AND c = ?")
+        .unwrap();
+    let select = session.prepare("SELECT v FROM ks.t WHERE p = ?").unwrap();
+    let numbers: Vec<[u8; 4]> = (0..ROWS).map(int).collect();
+    let texts: Vec<String> = (0..ROWS).map(|i| format!("{i:0100}")).collect();
+    // Each row twice: the second one is newer.
+    let mut all: Vec<[Value<'_>; 3]> = Vec::new();
+    for (number, text) in numbers.iter().zip(&texts) {
+        all.push([
+            Value::Bytes(number),
+            Value::Bytes(&numbers[0]),
+            Value::Bytes(b"zz"),
+        ]);
+        all.push([
+            Value::Bytes(number),
+            Value::Bytes(&numbers[0]),
+            Value::Bytes(text.as_bytes()),
+        ]);
+    }
+    let position = session
+        .execute_many(&insert, all.iter().map(|row| &row[..]), micros(0))
+        .unwrap();
+    database.wait(position.unwrap()).unwrap();
+    let gone: Vec<[Value<'_>; 2]> = numbers
+        .iter()
+        .skip(1)
+        .step_by(2)
+        .map(|number| [Value::Bytes(number), Value::Bytes(&numbers[0])])
+        .collect();
+    session
+        .execute_many(&delete, gone.iter().map(|row| &row[..]), micros(0))
+        .unwrap()
+        .unwrap();
+    let check = |database: &Database| {
+        let session = database.session();
+        // In an order that is not that of the tokens, one of them twice, one that is not there.
+        let asked = [7, 2, 4, 2, 2998, 100_000, 0, 1];
+        let asked_bytes = asked.map(int);
+        let keys: Vec<[Value<'_>; 1]> = asked_bytes.iter().map(|n| [Value::Bytes(n)]).collect();
+        let results = session
+            .select_many(&select, keys.iter().map(|key| &key[..]), micros(0))
+            .unwrap();
+        let found: Vec<Option<String>> = results
+            .iter()
+            .map(|result| {
+                assert!(result.len() <= 1);
+                let row = result.rows().next()?;
+                Some(String::from_utf8(row.value(0)?.to_vec()).unwrap())
+            })
+            .collect();
+        let expected = asked.map(|n: i32| (n < ROWS && n % 2 == 0).then(|| format!("{n:0100}")));
+        assert_eq!(found, expected);
+    };
+    check(&database);
+    let count = "SELECT count(*) FROM ks.t";
+    let expected = [format!("{{\"count\": {}}}", ROWS / 2)];
+    assert_eq!(rows(&mut session, count), expected);
+    // What is refused ends it; nothing of the last record was written then.
+    let bad = [[
+        Value::Bytes(b"long"),
+        Value::Bytes(&numbers[1]),
+        Value::Bytes(b"\xff"),
+    ]];
+    assert!(
+        session
+            .execute_many(&insert, bad.iter().map(|row| &row[..]), micros(0))
+            .is_err()
+    );
+    assert!(
+        session
+            .execute_many(&select, bad.iter().map(|row| &row[..1]), micros(0))
+            .is_ok_and(|p| p.is_none())
+    );
+    assert_eq!(rows(&mut session, count), expected);
+    drop(session);
+    // What was in memory is read back from the log.
+    drop(database);
+    let database = open(directory.path());
+    check(&database);
+    database.flush().unwrap();
+    check(&database);
+}
+
+/// Deleted rows give their disk back once nobody can need their tombstones.
+#[test]
+fn deleted_rows_give_the_disk_back() {
+    const ROWS: i32 = 5000;
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(
+        &mut session,
+        &[
+            TABLES[0],
+            "CREATE TABLE ks.t (p int PRIMARY KEY, v blob) WITH gc_grace_seconds = 0 AND compression = {'enabled': false}",
+        ],
+    );
+    let insert = session
+        .prepare("INSERT INTO ks.t (p, v) VALUES (?, ?)")
+        .unwrap();
+    let delete = session.prepare("DELETE FROM ks.t WHERE p = ?").unwrap();
+    let value = [7; 400];
+    let numbers: Vec<[u8; 4]> = (0..ROWS).map(int).collect();
+    let all: Vec<[Value<'_>; 2]> = numbers
+        .iter()
+        .map(|number| [Value::Bytes(number), Value::Bytes(&value)])
+        .collect();
+    session
+        .execute_many(&insert, all.iter().map(|row| &row[..]), micros(0))
+        .unwrap();
+    database.flush().unwrap();
+    let table = database.table(None, "t").unwrap();
+    let on_disk = || -> u64 {
+        let files = fs::read_dir(table.directory()).unwrap();
+        files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
+    };
+    let before = on_disk();
+    assert!(before > ROWS as u64 * 400);
+    let gone = ROWS as usize * 97 / 100;
+    session
+        .execute_many(&delete, all[..gone].iter().map(|row| &row[..1]), micros(0))
+        .unwrap();
+    database.flush().unwrap();
+    database.compact(&table, NOW + 10).unwrap();
+    let after = on_disk();
+    assert!(after * 20 <= before, "{after} of {before} bytes are left");
+    let found = rows(&mut session, "SELECT count(*) FROM ks.t");
+    assert_eq!(found, [format!("{{\"count\": {}}}", ROWS as usize - gone)]);
+}
