@@ -4,10 +4,12 @@
 
 mod exec;
 mod log;
+mod shell;
 mod writing;
 
 pub use exec::*;
 pub use log::*;
+pub use shell::*;
 pub use writing::*;
 
 use crate::cmd::metadata::Unit;
@@ -91,6 +93,9 @@ pub enum Verb {
     /// Run statements on a database directory
     #[command(after_help = EXEC_EXAMPLES)]
     Exec(ExecArgs),
+    /// Type statements, on a database directory or on files that are only read
+    #[command(after_help = SHELL_EXAMPLES)]
+    Shell(ShellArgs),
     /// `sstableverify`
     #[command(skip)]
     VerifyTool(VerifyToolArgs),

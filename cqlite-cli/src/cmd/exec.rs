@@ -38,11 +38,7 @@ pub fn run(args: &ExecArgs) -> Result<(), Failure> {
     };
     options.storage.version = Version::parse(&args.version, &format.to_string())?;
     options.log = LogOptions {
-        sync: match args.sync {
-            SyncArg::Group => SyncMode::Group,
-            SyncArg::Periodic => SyncMode::Periodic(PERIOD),
-            SyncArg::None => SyncMode::None,
-        },
+        sync: sync_mode(args.sync),
         ..LogOptions::default()
     };
     options.memtable_bytes = (args.memory as usize) << 20;
@@ -78,6 +74,15 @@ pub fn run(args: &ExecArgs) -> Result<(), Failure> {
     }
     database.close()?;
     done.and(flushed)
+}
+
+/// When what was written is on the disk.
+pub(super) fn sync_mode(sync: SyncArg) -> SyncMode {
+    match sync {
+        SyncArg::Group => SyncMode::Group,
+        SyncArg::Periodic => SyncMode::Periodic(PERIOD),
+        SyncArg::None => SyncMode::None,
+    }
 }
 
 /// The present time in microseconds since 1970, or the one that was given.
@@ -133,7 +138,8 @@ impl Run<'_> {
                 }
                 Outcome::Conditional(conditional) => {
                     if !self.args.ack {
-                        print_all(conditional.result(), self.args.format, &mut self.out)?;
+                        let mut writer = writer(self.args.format, false)?;
+                        print_all(conditional.result(), &mut *writer, &mut self.out)?;
                         self.out.flush()?;
                     }
                     conditional.position()

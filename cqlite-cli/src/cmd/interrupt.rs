@@ -22,6 +22,16 @@ pub fn watch() {
     });
 }
 
+/// [`watch`] for a shell: an interruption ends what is being done, and never the process.
+pub fn watch_line() {
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+}
+
+/// An interruption before this is none of what comes.
+pub fn forget() {
+    INTERRUPTED.store(false, Ordering::Relaxed);
+}
+
 /// An error if there was an interruption.
 pub fn check() -> Result<()> {
     match INTERRUPTED.load(Ordering::Relaxed) {

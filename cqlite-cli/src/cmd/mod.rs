@@ -16,6 +16,7 @@ pub mod query;
 mod repaired_set;
 mod rewrite;
 mod scrub;
+mod shell;
 mod split;
 mod verify;
 
@@ -52,6 +53,7 @@ pub fn run(verb: Verb) -> u8 {
         Verb::ExpiredBlockers(args) => expired_blockers::run(&args),
         Verb::Commitlog(args) => commitlog::run(&args),
         Verb::Exec(args) => exec::run(&args),
+        Verb::Shell(args) => shell::run(&args),
     };
     match done {
         Ok(()) => 0,

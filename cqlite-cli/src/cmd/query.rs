@@ -5,6 +5,7 @@ use crate::cmd::{dropped, now, open};
 use crate::failure::{Failure, tell};
 use crate::output::Out;
 use crate::output::csv::Csv;
+use crate::output::expanded::Expanded;
 use crate::output::json::{JsonArray, JsonLines};
 use crate::output::table::Table;
 use cqlite_core::cql::ast::{QualifiedName, Select};
@@ -12,9 +13,9 @@ use cqlite_core::cql::{parse_select, quote_name};
 use cqlite_core::database::{OWN_DIRECTORY, unflushed};
 use cqlite_core::query::{Plan, PlanOptions, ResultColumn, ResultRow, ResultSet, Rows};
 use cqlite_core::read::TableReader;
-use cqlite_core::schema::{FoundSchema, find_schema};
+use cqlite_core::schema::{FoundSchema, Schema, TableSchema, find_schema, needed_types};
 use cqlite_core::sstable::{Descriptor, OpenOptions, SSTable, TableDirectory, directory};
-use cqlite_core::types::CqlType;
+use cqlite_core::types::{CqlType, UserType};
 use cqlite_core::{Error, ErrorKind, Result};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -142,13 +143,73 @@ pub(super) fn print(
     }
 }
 
+/// How rows are shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Unless told otherwise a table on a terminal, lines of JSON in a pipe.
+    pub format: Option<Format>,
+    /// Columns below each other.
+    pub expanded: bool,
+}
+
+impl Look {
+    /// What rows are written by.
+    pub fn writer(self, is_json: bool) -> Result<Box<dyn RowWriter>> {
+        match self.expanded && !is_json {
+            true => Ok(Box::new(Expanded::default())),
+            false => writer(self.format, is_json),
+        }
+    }
+}
+
+/// All that is defined for the tables of a path.
+pub(super) fn with_schema(path: &Path, schema: Option<&Path>, now: i64) -> Result<Schema, Failure> {
+    let mut all = Schema::default();
+    for directory in directory::resolve(path)? {
+        let name = directory.name.as_ref();
+        let asked = (
+            name.map(|name| &*name.keyspace),
+            name.map_or("", |name| &*name.table),
+        );
+        // Where nothing else tells it, the SSTables do.
+        let told = find_schema(&directory, &[], schema, asked, now);
+        let found = match told {
+            Ok(found) if found.source.is_some() => found,
+            _ => {
+                let sstables = directory.readable()?.iter().map(open);
+                let sstables = sstables.collect::<Result<Vec<_>, _>>()?;
+                match find_schema(&directory, &sstables, schema, asked, now) {
+                    Ok(found) => found,
+                    Err(_) if sstables.is_empty() => continue,
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        };
+        let is_there = |table: &TableSchema| {
+            table.name == found.table.name && table.keyspace == found.table.keyspace
+        };
+        if all.tables.iter().any(is_there) {
+            continue;
+        }
+        for ty in needed_types(&found.table) {
+            let is_it =
+                |other: &&Arc<UserType>| other.name == ty.name && other.keyspace == ty.keyspace;
+            if all.types.iter().find(is_it).is_none() {
+                all.types.push(ty);
+            }
+        }
+        all.indexes.extend(found.indexes);
+        all.tables.push(found.table);
+    }
+    Ok(all)
+}
+
 /// Prints a result that is there already.
 pub(super) fn print_all(
     result: &ResultSet,
-    format: Option<Format>,
+    writer: &mut dyn RowWriter,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let mut writer = writer(format, false)?;
     writer.begin(result.columns(), out)?;
     for row in result.rows() {
         writer.row(&row, out)?;
@@ -183,7 +244,7 @@ pub(super) fn writer(format: Option<Format>, is_json: bool) -> Result<Box<dyn Ro
 }
 
 /// Opens the table that the statement is about.
-fn open_table(
+pub(super) fn open_table(
     path: &Path,
     schema: Option<&Path>,
     select: &Select,

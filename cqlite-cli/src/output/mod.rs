@@ -1,6 +1,7 @@
 //! Where data goes: standard output, through one reused buffer, and how instants and strings look there.
 
 pub mod csv;
+pub mod expanded;
 pub mod instant;
 pub mod java;
 pub mod json;

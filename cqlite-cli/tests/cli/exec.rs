@@ -56,6 +56,16 @@ fn statements_and_their_rows() {
         query(directory, "SELECT v, w FROM t").out,
         "{\"v\": \"a;b\", \"w\": \"w\"}\n"
     );
+    // What a condition came to.
+    let ran = run(
+        directory,
+        &[],
+        "INSERT INTO ks.t (p, c) VALUES (1, 2) IF NOT EXISTS; UPDATE ks.t SET w = 'x' WHERE p = 1 AND c = 2 IF w = 'w';",
+    );
+    assert_eq!(
+        ran.out,
+        "{\"[applied]\": false, \"p\": 1, \"c\": 2, \"v\": \"a;b\", \"w\": \"w\"}\n{\"[applied]\": true}\n"
+    );
     // With numbers there are no rows.
     let ran = run(
         directory,

@@ -10,6 +10,7 @@ mod import;
 mod ls;
 mod query;
 mod scrub;
+mod shell;
 mod support;
 mod transcripts;
 mod verify;

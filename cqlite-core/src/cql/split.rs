@@ -13,6 +13,8 @@ pub struct StatementText {
     pub text: String,
     /// The number of that line, from 1.
     pub line: u64,
+    /// Its `;` was there, and not the end of the stream.
+    pub is_ended: bool,
 }
 
 /// What the text is in the middle of.
@@ -113,7 +115,7 @@ impl<R: BufRead> Statements<R> {
             if ends && let Some((start, line)) = begin {
                 self.rest = text.split_off(at);
                 text.drain(..start);
-                return of_bytes(text, line).map(Some);
+                return of_bytes(text, line, true).map(Some);
             }
             if ends {
                 words = Words::default();
@@ -122,16 +124,20 @@ impl<R: BufRead> Statements<R> {
         match begin {
             Some((start, line)) => {
                 text.drain(..start);
-                of_bytes(text, line).map(Some)
+                of_bytes(text, line, false).map(Some)
             }
             None => Ok(None),
         }
     }
 }
 
-fn of_bytes(text: Vec<u8>, line: u64) -> Result<StatementText> {
+fn of_bytes(text: Vec<u8>, line: u64, is_ended: bool) -> Result<StatementText> {
     match String::from_utf8(text) {
-        Ok(text) => Ok(StatementText { text, line }),
+        Ok(text) => Ok(StatementText {
+            text,
+            line,
+            is_ended,
+        }),
         Err(_) => Err(Error::invalid(format!(
             "line {line}: the statement is not UTF-8"
         ))),
@@ -189,6 +195,7 @@ mod tests {
         let mut statements = Statements::new(text.as_bytes());
         let mut seen = Vec::new();
         while let Some(statement) = statements.next_statement().unwrap() {
+            assert_eq!(statement.is_ended, statement.line != 6);
             seen.push((statement.line, statement.text));
         }
         let expected = [

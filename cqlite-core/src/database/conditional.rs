@@ -5,12 +5,14 @@
 use super::changer::Changer;
 use super::{Database, Outcome};
 use crate::commitlog::Position;
-use crate::cql::ast::{Batch, Condition, Modification, Statement};
+use crate::cql::ast::{Batch, Condition, DeleteTarget, InsertSource, Modification, Statement};
+use crate::model::ClusteringComparator;
 use crate::mutation::{Held, Place, WriteTime};
 use crate::query::{Conditions, CurrentRow, ResultSet, Sought};
 use crate::schema::{ColumnKind, ColumnRef, TableSchema};
 use crate::table::View;
 use crate::{Error, Result};
+use std::cmp::Ordering;
 
 /// What a statement with `IF` came to.
 #[derive(Debug)]
@@ -48,6 +50,9 @@ struct Request {
     /// Which columns are read, as a failure shows only those.
     reads: Reads,
 }
+
+/// A row that was read, by its clustering if it was asked for.
+type Found<'r> = (Option<&'r [Vec<u8>]>, CurrentRow);
 
 /// Which columns are read.
 #[derive(Default)]
@@ -150,17 +155,15 @@ fn request(
         request.add(condition, place, schema, is_batch, when.now)?;
     }
     let mut request = request.ok_or_else(|| Error::invalid("the batch is empty"))?;
-    let comparator = crate::model::ClusteringComparator::new(&schema.clustering);
+    let comparator = ClusteringComparator::new(&schema.clustering);
     request.demands.sort_by(|(a, _), (b, _)| match (a, b) {
         (Some(a), Some(b)) => {
             let mut values = a.iter().zip(b).enumerate();
-            let orders = values
-                .find_map(|(i, (a, b))| {
-                    let order = comparator.compare_values(i, Some(a), Some(b));
-                    order.is_ne().then_some(order)
-                })
-                .unwrap_or(std::cmp::Ordering::Equal);
-            orders
+            let differs = values.find_map(|(i, (a, b))| {
+                let order = comparator.compare_values(i, Some(a), Some(b));
+                order.is_ne().then_some(order)
+            });
+            differs.unwrap_or(Ordering::Equal)
         }
         (a, b) => a.is_some().cmp(&b.is_some()),
     });
@@ -169,7 +172,6 @@ fn request(
 
 /// Whether a statement changes static columns, and whether others.
 fn changed(statement: &Modification, schema: &TableSchema) -> (bool, bool) {
-    use crate::cql::ast::{DeleteTarget, InsertSource};
     let names: Vec<&str> = match statement {
         Modification::Insert(insert) => match &insert.source {
             InsertSource::Values { columns, .. } => columns.iter().map(String::as_str).collect(),
@@ -274,7 +276,7 @@ impl Request {
     }
 
     /// The rows that are asked for; the first one of the partition if none is.
-    fn read(&self, view: &View, now: i64) -> Result<Vec<(Option<&[Vec<u8>]>, CurrentRow)>> {
+    fn read(&self, view: &View, now: i64) -> Result<Vec<Found<'_>>> {
         let mut rows = Vec::new();
         for (row, _) in &self.demands {
             if let Some(row) = row {
@@ -289,7 +291,7 @@ impl Request {
         Ok(rows)
     }
 
-    fn is_met(&self, rows: &[(Option<&[Vec<u8>]>, CurrentRow)]) -> Result<bool> {
+    fn is_met(&self, rows: &[Found<'_>]) -> Result<bool> {
         for (place, demand) in &self.demands {
             let found = match place {
                 // Each read has the static row, too.
@@ -322,12 +324,7 @@ impl Request {
     }
 
     /// What is answered when the conditions are not met.
-    fn failure(
-        &self,
-        schema: &TableSchema,
-        rows: &[(Option<&[Vec<u8>]>, CurrentRow)],
-        now: i64,
-    ) -> Result<ResultSet> {
+    fn failure(&self, schema: &TableSchema, rows: &[Found<'_>], now: i64) -> Result<ResultSet> {
         let columns: Vec<ColumnRef<'_>> = match &self.shown {
             None => schema.select_order(),
             Some(names) => names

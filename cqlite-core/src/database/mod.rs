@@ -26,8 +26,8 @@ mod tests;
 mod unflushed;
 mod writer;
 
-pub use measure::MemoryPressure;
 pub use conditional::Conditional;
+pub use measure::MemoryPressure;
 pub use prepared::Prepared;
 pub use session::{Outcome, Selected, Session};
 pub use unflushed::unflushed;

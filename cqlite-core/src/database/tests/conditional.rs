@@ -150,6 +150,7 @@ fn what_is_found_is_older() {
             "INSERT INTO ks.t (p, c, v) VALUES (2, 1, 1)",
         ],
     );
+    database.flush().unwrap();
     assert_eq!(rows(&mut session, "SELECT v FROM ks.t"), [r#"{"v": 1}"#]);
     run(
         &mut session,

@@ -39,6 +39,9 @@ pub struct Modifier {
     clustering: Vec<Vec<u8>>,
 }
 
+/// Names of columns, and their values.
+type NamedValues = (Vec<String>, Vec<Option<Vec<u8>>>);
+
 /// What a table holds, for what depends on it.
 #[derive(Debug)]
 pub(crate) enum Held {
@@ -288,11 +291,7 @@ impl Modifier {
     }
 
     /// Columns and values of an `INSERT`, in its order.
-    fn inserted(
-        &self,
-        insert: &ast::Insert,
-        when: &WriteTime,
-    ) -> Result<(Vec<String>, Vec<Option<Vec<u8>>>)> {
+    fn inserted(&self, insert: &ast::Insert, when: &WriteTime) -> Result<NamedValues> {
         let mut columns: Vec<String> = Vec::new();
         let mut values: Vec<Option<Vec<u8>>> = Vec::new();
         match &insert.source {

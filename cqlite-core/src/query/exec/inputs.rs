@@ -44,7 +44,13 @@ pub(super) struct Inputs<'a> {
     has_row: bool,
     pub(super) input: Input,
     aggregates: Vec<AggregateCall>,
+    /// Is asked every [`WATCHED_ROWS`].
+    pub(super) watch: Option<fn() -> Result<()>>,
+    looked_at: u32,
 }
+
+/// Rows and partitions between two looks at what may end a query.
+const WATCHED_ROWS: u32 = 256;
 
 impl<'a> Inputs<'a> {
     pub(super) fn new(plan: &'a Plan, reader: &'a TableReader) -> Self {
@@ -66,6 +72,8 @@ impl<'a> Inputs<'a> {
             has_row: false,
             input: Input::default(),
             aggregates: plan.aggregates.clone(),
+            watch: None,
+            looked_at: 0,
         }
     }
 
@@ -137,6 +145,7 @@ impl<'a> Inputs<'a> {
     /// Advances to the next row, of which the columns are then in `input`.
     pub(super) fn next(&mut self) -> Result<bool> {
         loop {
+            look(self.watch, &mut self.looked_at)?;
             if self.is_inside {
                 if self.next_row()? {
                     return Ok(true);
@@ -193,10 +202,13 @@ impl<'a> Inputs<'a> {
         if self.rows_in_partition >= plan.rows_per_partition || plan.schema.is_static_compact() {
             return Ok(false);
         }
+        let (watch, looked_at) = (self.watch, &mut self.looked_at);
         let Some(source) = &mut self.source else {
             return Ok(false);
         };
         while source.next_unfiltered()? {
+            // Rows that are filtered out take time, too.
+            look(watch, looked_at)?;
             let Unfiltered::Row(row) = source.unfiltered() else {
                 continue;
             };
@@ -225,6 +237,16 @@ impl<'a> Inputs<'a> {
             }
         }
         Ok(false)
+    }
+}
+
+/// Asks what may end the query, if it is time.
+#[inline]
+fn look(watch: Option<fn() -> Result<()>>, looked_at: &mut u32) -> Result<()> {
+    *looked_at = looked_at.wrapping_add(1);
+    match watch {
+        Some(watch) if looked_at.is_multiple_of(WATCHED_ROWS) => watch(),
+        _ => Ok(()),
     }
 }
 

@@ -137,6 +137,12 @@ impl Plan {
 }
 
 impl Rows<'_> {
+    /// Asks `watch` now and then while rows are looked for; its error ends that.
+    pub fn watched(mut self, watch: fn() -> Result<()>) -> Self {
+        self.inputs.watch = Some(watch);
+        self
+    }
+
     /// The columns of the result.
     pub fn columns(&self) -> &[ResultColumn] {
         self.plan.columns()
