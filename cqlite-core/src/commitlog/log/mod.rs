@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The smallest segment, in bytes.
@@ -83,8 +83,6 @@ struct Shared {
     /// There is work for the log's own thread.
     wake: Condvar,
     syncing: Mutex<Syncing>,
-    /// A sync is done.
-    synced: Condvar,
     on_pressure: OnceLock<OnPressure>,
     metrics: OnceLock<Arc<Metrics>>,
 }
@@ -110,10 +108,62 @@ struct Writing {
 struct Syncing {
     /// What is on the disk.
     up_to: Position,
-    /// Somebody syncs.
+    /// Somebody syncs, or was told to.
     is_busy: bool,
+    /// Those who wait, and for what.
+    waiting: Vec<(Position, Arc<Waiter>)>,
     /// Why nothing can be relied on any more.
     failed: Option<Error>,
+}
+
+impl Syncing {
+    /// Whether there is nothing to wait for.
+    fn is_settled(&self, position: Position) -> bool {
+        self.failed.is_some() || self.up_to >= position
+    }
+
+    fn outcome(&self) -> Result<()> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// A thread that sleeps until a sync is done.
+struct Waiter {
+    thread: Thread,
+    told: OnceLock<Told>,
+}
+
+/// What who waits is woken for.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    /// A sync has reached it, or failed.
+    Settled,
+    /// It makes the next sync.
+    Sync,
+}
+
+impl Waiter {
+    fn new() -> Self {
+        Waiter {
+            thread: std::thread::current(),
+            told: OnceLock::new(),
+        }
+    }
+
+    fn sleep(&self) -> Told {
+        loop {
+            match self.told.get() {
+                Some(told) => return *told,
+                None => std::thread::park(),
+            }
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        // It is told once.
+        let _ = self.told.set(told);
+        self.thread.unpark();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -208,9 +258,9 @@ impl CommitLog {
             syncing: Mutex::new(Syncing {
                 up_to,
                 is_busy: false,
+                waiting: Vec::new(),
                 failed: None,
             }),
-            synced: Condvar::new(),
             on_pressure: OnceLock::new(),
             metrics: OnceLock::new(),
         });
@@ -467,17 +517,15 @@ impl Shared {
     }
 
     fn check_failed(&self) -> Result<()> {
-        match &lock(&self.syncing).failed {
-            Some(e) => Err(e.clone()),
-            None => Ok(()),
-        }
+        lock(&self.syncing).outcome()
     }
 
-    /// Returns when the disk has everything up to `position`. One of those who wait syncs for all.
+    /// Returns when the disk has everything up to `position`. One of those who wait syncs for all; who came after it had begun
+    /// is left asleep until the next sync is done, but for the one who makes that.
     fn sync_up_to(&self, position: Position, window: Duration) -> Result<()> {
         let syncing = lock(&self.syncing);
-        if syncing.failed.is_none() && syncing.up_to >= position {
-            return Ok(());
+        if syncing.is_settled(position) {
+            return syncing.outcome();
         }
         let began = Instant::now();
         let done = self.sync_up_to_late(syncing, position, window);
@@ -487,43 +535,53 @@ impl Shared {
         done
     }
 
-    fn sync_up_to_late<'a>(
-        &'a self,
-        mut syncing: MutexGuard<'a, Syncing>,
+    fn sync_up_to_late(
+        &self,
+        mut syncing: MutexGuard<'_, Syncing>,
         position: Position,
         window: Duration,
     ) -> Result<()> {
-        loop {
-            if let Some(e) = &syncing.failed {
-                return Err(e.clone());
+        if syncing.is_busy {
+            let waiter = Arc::new(Waiter::new());
+            syncing.waiting.push((position, waiter.clone()));
+            drop(syncing);
+            match waiter.sleep() {
+                Told::Settled => return self.check_failed(),
+                Told::Sync => {}
             }
-            if syncing.up_to >= position {
-                return Ok(());
-            }
-            if syncing.is_busy {
-                let waited = self.synced.wait(syncing);
-                syncing = waited.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
+        } else {
             syncing.is_busy = true;
             drop(syncing);
-            if !window.is_zero() {
-                std::thread::sleep(window);
-            }
-            let metrics = self.metrics.get();
-            let began = metrics.and_then(|metrics| metrics.begin(Operation::LogSync));
-            let done = self.sync_segments();
-            if let (Some(metrics), true) = (metrics, done.is_ok()) {
-                metrics.end(Operation::LogSync, began);
-            }
-            syncing = lock(&self.syncing);
-            syncing.is_busy = false;
-            match done {
-                Ok(up_to) => syncing.up_to = syncing.up_to.max(up_to),
-                Err(e) => syncing.failed = Some(e),
-            }
-            self.synced.notify_all();
         }
+        if !window.is_zero() {
+            std::thread::sleep(window);
+        }
+        let metrics = self.metrics.get();
+        let began = metrics.and_then(|metrics| metrics.begin(Operation::LogSync));
+        let done = self.sync_segments();
+        if let (Some(metrics), true) = (metrics, done.is_ok()) {
+            metrics.end(Operation::LogSync, began);
+        }
+        let mut syncing = lock(&self.syncing);
+        match done {
+            Ok(up_to) => syncing.up_to = syncing.up_to.max(up_to),
+            Err(e) => syncing.failed = Some(e),
+        }
+        let waiting = std::mem::take(&mut syncing.waiting);
+        let is_settled = |(position, _): &(Position, _)| syncing.is_settled(*position);
+        let (settled, left): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_settled);
+        syncing.waiting = left;
+        let next = syncing.waiting.pop();
+        syncing.is_busy = next.is_some();
+        let outcome = syncing.outcome();
+        drop(syncing);
+        if let Some((_, next)) = next {
+            next.tell(Told::Sync);
+        }
+        for (_, waiter) in settled {
+            waiter.tell(Told::Settled);
+        }
+        outcome
     }
 
     /// Syncs all segments; returns up to where.
