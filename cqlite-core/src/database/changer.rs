@@ -42,6 +42,8 @@ impl Changer {
         is_met: bool,
     ) -> Result<()> {
         let when = self.when(when);
+        // Whoever appends to a list later appends behind it, from whatever session.
+        self.modifier.advance_to(when.timestamp);
         self.modifier.prepare(statement, &when, held, is_met)
     }
 

@@ -15,6 +15,7 @@ mod conditional;
 mod definition;
 mod flushed;
 mod flusher;
+mod fresh;
 mod host;
 mod lock;
 mod measure;

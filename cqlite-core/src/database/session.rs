@@ -4,7 +4,8 @@
 
 use super::changer::Changer;
 use super::conditional::{self, Conditional};
-use super::prepared::Inserter;
+use super::fresh::Fresh;
+use super::prepared::PlainWriter;
 use super::{Database, Writer};
 use crate::commitlog::Position;
 use crate::cql::ast::{
@@ -66,12 +67,24 @@ impl Selected {
         Ok(Selected { view, plan })
     }
 
+    /// The same of other partitions, by their raw keys in the order in which they are to be read; `None` if it is about all
+    /// of its partitions together.
+    pub(super) fn with_keys(self, keys: Vec<Vec<u8>>) -> Option<Self> {
+        let plan = self.plan.with_keys(keys)?;
+        Some(Selected { plan, ..self })
+    }
+
+    /// A result without rows.
+    pub(super) fn empty(&self) -> ResultSet {
+        ResultSet::of(self.plan.columns().to_vec())
+    }
+
     /// All rows at once.
     ///
     /// # Errors
     /// Those of [`Rows::advance`].
     pub fn collect(&self) -> Result<ResultSet> {
-        let mut result = ResultSet::of(self.plan.columns().to_vec());
+        let mut result = self.empty();
         let mut rows = self.rows();
         while rows.advance()? {
             let row = rows.row();
@@ -98,8 +111,10 @@ pub struct Session<'d> {
     keyspace: Option<String>,
     /// What changes tables; the one that was used last comes last.
     changers: Vec<Changer>,
-    /// What carries out inserts that were prepared.
-    pub(super) inserters: Vec<Inserter>,
+    /// What carries out plain statements that were prepared.
+    pub(super) plain: Vec<PlainWriter>,
+    /// Makes what is another one each time.
+    pub(super) fresh: Fresh,
 }
 
 /// Tables for which a session keeps that.
@@ -112,7 +127,8 @@ impl Database {
             database: self,
             keyspace: None,
             changers: Vec::new(),
-            inserters: Vec::new(),
+            plain: Vec::new(),
+            fresh: Fresh::new(),
         }
     }
 }
@@ -151,9 +167,10 @@ impl Session<'_> {
 
     pub(super) fn execute_rows(
         &mut self,
-        statement: Statement,
+        mut statement: Statement,
         when: &WriteTime,
     ) -> Result<Outcome> {
+        self.fresh.call(&mut statement, when.timestamp);
         match statement {
             Statement::Use(keyspace) => self.use_keyspace(keyspace),
             Statement::Select(select) => self.select(&select, when.now),

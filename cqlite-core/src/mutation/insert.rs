@@ -109,6 +109,11 @@ impl Insert {
         })
     }
 
+    /// Elements of lists that are added from here on are behind those of this time, in microseconds since 1970.
+    pub(crate) fn advance_to(&mut self, micros: i64) {
+        self.ids.advance_to(micros);
+    }
+
     /// Gives the timeuuids back, from the next one on.
     pub(super) fn into_ids(self) -> TimeUuids {
         self.ids
@@ -254,7 +259,7 @@ pub(super) fn visible_column<'t>(
 }
 
 #[inline]
-fn check(name: &str, ty: &CqlType, value: Value<'_>) -> Result<()> {
+pub(super) fn check(name: &str, ty: &CqlType, value: Value<'_>) -> Result<()> {
     let Value::Bytes(bytes) = value else {
         return Ok(());
     };

@@ -12,7 +12,7 @@ const COMPONENT_BYTES_MAX: usize = 65_535;
 
 /// Makes `out` the partition key of these values, `None` for null.
 #[inline]
-pub(super) fn partition_key<'v>(
+pub(crate) fn partition_key<'v>(
     table: &TableSchema,
     value: impl Fn(usize) -> Option<&'v [u8]>,
     out: &mut Vec<u8>,

@@ -6,6 +6,7 @@
 
 mod changes;
 mod counters;
+mod delete;
 mod draft;
 mod insert;
 mod key;
@@ -14,7 +15,9 @@ mod statement;
 mod tests;
 
 pub(crate) use counters::Leader;
+pub use delete::Delete;
 pub use insert::{Insert, Value};
+pub(crate) use key::partition_key;
 pub use statement::Modifier;
 pub(crate) use statement::{Held, Place};
 
@@ -93,6 +96,15 @@ impl TimeUuids {
             before: ticks((2 * REFERENCE_MILLIS).saturating_sub(millis)),
             node,
         }
+    }
+
+    /// From here on they are of this time, in microseconds since 1970, unless later ones were made before.
+    pub fn advance_to(&mut self, micros: i64) {
+        let ticks = micros.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS);
+        self.next = self.next.max(ticks.max(0) as u64);
+        let before = (2 * REFERENCE_MILLIS * 1000).saturating_sub(micros);
+        let before = before.saturating_mul(10).saturating_add(UNIX_EPOCH_TICKS);
+        self.before = self.before.min(before.max(0) as u64);
     }
 
     fn at(&self, ticks: u64) -> [u8; 16] {

@@ -28,7 +28,7 @@ mod slices;
 mod target;
 
 pub use bind::BindVariable;
-pub(crate) use bind::{Given, visit_markers};
+pub(crate) use bind::{FindTable, Given, visit_markers};
 pub(crate) use condition::Conditions;
 pub(crate) use current::{CurrentRow, Sought};
 pub(crate) use evaluate::evaluate_term;

@@ -196,6 +196,17 @@ impl Plan {
         &self.columns
     }
 
+    /// The same for other partitions, by their raw keys in the order in which they are to be read. `None` if it is about all
+    /// of its partitions together: groups them, limits them, or is no plan of keys.
+    pub(crate) fn with_keys(mut self, keys: Vec<Vec<u8>>) -> Option<Self> {
+        let is_of_each = matches!(self.partitions, Partitions::Keys(_))
+            && self.grouping.is_none()
+            && self.sort.is_empty()
+            && self.limit == u64::MAX;
+        self.partitions = Partitions::Keys(keys);
+        is_of_each.then_some(self)
+    }
+
     /// The raw key of the first partition that it reads, if it reads partitions by their keys.
     pub(crate) fn first_key(&self) -> Option<&[u8]> {
         match &self.partitions {

@@ -7,11 +7,12 @@ use crate::Result;
 use crate::model::RowRef;
 use crate::schema::{ColumnRef, TableSchema};
 use crate::types::CqlType;
+use std::sync::Arc;
 
 /// A result that is held as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct ResultSet {
-    columns: Vec<ResultColumn>,
+    columns: Arc<[ResultColumn]>,
     bytes: Vec<u8>,
     /// As many for each row as there are columns.
     values: Vec<ValueRange>,
@@ -45,7 +46,7 @@ impl ResultSet {
     /// Of these columns, without any row.
     pub(crate) fn of(columns: Vec<ResultColumn>) -> Self {
         ResultSet {
-            columns,
+            columns: columns.into(),
             ..ResultSet::default()
         }
     }

@@ -4,6 +4,7 @@
 
 mod display;
 mod modify;
+mod terms;
 
 pub(crate) use display::field_hash_order;
 pub use modify::{

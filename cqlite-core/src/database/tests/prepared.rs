@@ -394,6 +394,181 @@ fn many_at_once_are_as_one_by_one() {
     check(&database);
 }
 
+/// What is another one each time is that, and what is appended to a list is at its end, whoever appends.
+#[test]
+fn sessions_of_different_ages() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let (mut old, mut young) = (database.session(), database.session());
+    run(
+        &mut old,
+        &[
+            TABLES[0],
+            "CREATE TABLE ks.t (p int, c timeuuid, u uuid, at timestamp, l list<int>, PRIMARY KEY (p, c))",
+            "UPDATE ks.t SET l = [0] WHERE p = 2 AND c = 50554d6e-29bb-11e5-b345-feff819cdc9f",
+        ],
+    );
+    let insert = "INSERT INTO ks.t (p, c, u, at) VALUES (1, now(), uuid(), to_timestamp(now()))";
+    let prepared = young.prepare(insert).unwrap();
+    for second in [100, 50] {
+        old.execute(insert, micros(second)).unwrap();
+        young
+            .execute_prepared(&prepared, &[], micros(second + 1))
+            .unwrap();
+        young
+            .execute_many(&prepared, [&[][..], &[]], micros(second + 2))
+            .unwrap();
+    }
+    let found = rows(&mut old, "SELECT c, u FROM ks.t WHERE p = 1");
+    assert_eq!(found.len(), 8);
+    let distinct: std::collections::BTreeSet<&str> = found
+        .iter()
+        .flat_map(|row| row.split('"').filter(|s| s.len() == 36))
+        .collect();
+    assert_eq!(distinct.len(), 16);
+    let at = rows(&mut old, "SELECT at FROM ks.t WHERE p = 1 LIMIT 1");
+    assert_eq!(at, [r#"{"at": "2023-11-14 22:15:00.000Z"}"#]);
+    let append = |session: &mut Session<'_>, n: i32, second: i64| {
+        let of_row = "WHERE p = 2 AND c = 50554d6e-29bb-11e5-b345-feff819cdc9f";
+        let text = format!("UPDATE ks.t SET l = l + [{n}] {of_row}");
+        session.execute(&text, micros(second)).unwrap();
+        let text = format!("UPDATE ks.t SET l = [{}] + l {of_row}", -n);
+        session.execute(&text, micros(second)).unwrap();
+    };
+    append(&mut young, 1, 200);
+    append(&mut old, 2, 300);
+    append(&mut young, 3, 400);
+    let found = rows(&mut old, "SELECT l FROM ks.t WHERE p = 2");
+    assert_eq!(found, [r#"{"l": [-3, -2, -1, 0, 1, 2, 3]}"#]);
+}
+
+/// Changes that depend on what is there see those before them; lookups of any kind give what they give alone.
+#[test]
+fn many_of_any_kind_are_as_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    let (zero, one, two) = (int(0), int(1), int(2));
+    let (n, p) = (Value::Bytes(&one), Value::Bytes(&two));
+    let long = 5i64.to_be_bytes();
+    let count = session
+        .prepare("UPDATE ks.n SET n = n + ? WHERE p = ?")
+        .unwrap();
+    let by = [Value::Bytes(&long), p];
+    session
+        .execute_many(&count, [&by[..], &by, &by], micros(0))
+        .unwrap()
+        .unwrap();
+    assert_eq!(rows(&mut session, "SELECT n FROM ks.n"), [r#"{"n": 15}"#]);
+    let list = session
+        .prepare("UPDATE ks.t SET l = l + [1, 2, 3], v = ? WHERE p = ? AND c = ?")
+        .unwrap();
+    let text = Value::Bytes(b"t");
+    session
+        .execute_many(&list, [&[text, n, p][..], &[text, p, n]], micros(0))
+        .unwrap();
+    let less = session
+        .prepare("DELETE l[?] FROM ks.t WHERE p = ? AND c = ?")
+        .unwrap();
+    let first = [Value::Bytes(&zero), n, p];
+    session
+        .execute_many(&less, [&first[..], &first], micros(0))
+        .unwrap();
+    let set = session
+        .prepare("UPDATE ks.t SET s = ? WHERE p = ? IF s = null")
+        .unwrap();
+    session
+        .execute_many(&set, [&[n, n][..], &[p, n]], micros(0))
+        .unwrap();
+    assert_eq!(
+        rows(&mut session, "SELECT p, s, l FROM ks.t"),
+        [
+            r#"{"p": 1, "s": 1, "l": [3]}"#,
+            r#"{"p": 2, "s": null, "l": [1, 2, 3]}"#
+        ]
+    );
+
+    // Whole partitions, and rows by constants.
+    run(
+        &mut session,
+        &[
+            "INSERT INTO ks.t (p, c) VALUES (1, 1)",
+            "INSERT INTO ks.t (p, c) VALUES (1, 3)",
+        ],
+    );
+    let row = session
+        .prepare("DELETE FROM ks.t WHERE c = 3 AND p = ?")
+        .unwrap();
+    session
+        .execute_many(&row, [&[n][..]], micros(0))
+        .unwrap()
+        .unwrap();
+    let found = |session: &mut Session<'_>| rows(session, "SELECT p, c FROM ks.t");
+    let [a, b, c] = [
+        r#"{"p": 1, "c": 1}"#,
+        r#"{"p": 1, "c": 2}"#,
+        r#"{"p": 2, "c": 1}"#,
+    ];
+    assert_eq!(found(&mut session), [a, b, c]);
+
+    for text in [
+        "SELECT c, l FROM ks.t WHERE p = ?",
+        "SELECT JSON * FROM ks.t WHERE p = ? ORDER BY c DESC PER PARTITION LIMIT 1",
+        "SELECT * FROM ks.t WHERE p = ? LIMIT 1",
+        "SELECT count(*), max(c) FROM ks.t WHERE p = ?",
+        "SELECT DISTINCT p, s FROM ks.t WHERE p = ?",
+        "SELECT c FROM ks.t WHERE p = ? AND c > 1",
+        "SELECT c FROM ks.t WHERE p IN (1, 2) AND c = ?",
+    ] {
+        let select = session.prepare(text).unwrap();
+        let keys = [[p], [n], [Value::Bytes(&zero)], [p]];
+        let many = session
+            .select_many(&select, keys.iter().map(|key| &key[..]), micros(1))
+            .unwrap();
+        for (key, result) in keys.iter().zip(&many) {
+            let lines = result.rows().map(|row| {
+                let mut line = Vec::new();
+                row.write_json(&mut line).unwrap();
+                String::from_utf8(line).unwrap()
+            });
+            let lines: Vec<String> = lines.collect();
+            let alone = match session.execute_prepared(&select, key, micros(1)).unwrap() {
+                Outcome::Selected(selected) => json_lines(selected.rows()),
+                _ => panic!("{text}"),
+            };
+            assert_eq!(lines, alone, "{text} {key:?}");
+        }
+    }
+    let select = session.prepare("SELECT c FROM ks.t WHERE p = ?").unwrap();
+    for bad in [Value::Null, Value::Unset, Value::Bytes(b"x")] {
+        assert!(
+            session
+                .select_many(&select, [&[n][..], &[bad]], micros(1))
+                .is_err()
+        );
+    }
+    assert!(
+        session
+            .select_many(&select, [], micros(1))
+            .unwrap()
+            .is_empty()
+    );
+
+    let partition = session
+        .prepare("DELETE FROM ks.t USING TIMESTAMP ? WHERE p = ?")
+        .unwrap();
+    let old = 1i64.to_be_bytes();
+    session
+        .execute_many(
+            &partition,
+            [&[Value::Unset, p][..], &[Value::Bytes(&old), n]],
+            micros(0),
+        )
+        .unwrap();
+    assert_eq!(found(&mut session), [a, b]);
+}
+
 /// Deleted rows give their disk back once nobody can need their tombstones.
 #[test]
 fn deleted_rows_give_the_disk_back() {

@@ -132,6 +132,11 @@ impl Modifier {
         done
     }
 
+    /// Elements of lists that are appended from here on are behind those of this time, in microseconds since 1970.
+    pub(crate) fn advance_to(&mut self, micros: i64) {
+        self.ids.advance_to(micros);
+    }
+
     /// What the last statement is to change.
     pub(crate) fn changes(&mut self) -> &mut Changes {
         &mut self.changes

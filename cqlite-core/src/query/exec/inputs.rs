@@ -33,7 +33,7 @@ pub(super) struct Inputs<'a> {
     cuts: bool,
     source: Option<TablePartitions<'a>>,
     /// The next of the plan's keys.
-    next_key: usize,
+    pub(super) next_key: usize,
     /// Inside a partition of which more rows may come.
     is_inside: bool,
     /// The first of the slices that rows to come may lie in.

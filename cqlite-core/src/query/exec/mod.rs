@@ -137,6 +137,11 @@ impl Plan {
 }
 
 impl Rows<'_> {
+    /// The number among the plan's keys of the partition that the row is of, where partitions are read by their keys.
+    pub(crate) fn key_number(&self) -> usize {
+        self.inputs.next_key.saturating_sub(1)
+    }
+
     /// Asks `watch` now and then while rows are looked for; its error ends that.
     pub fn watched(mut self, watch: fn() -> Result<()>) -> Self {
         self.inputs.watch = Some(watch);

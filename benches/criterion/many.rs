@@ -1,0 +1,180 @@
+//! Rows that are inserted, deleted and looked up many at once, beside the same one by one, by the ways in which the log is
+//! synced. The ratio of two times of a group is what doing it at once is worth.
+//!
+//! `kv` rows through prepared statements of one session. What was written is waited for, each row or all at once.
+
+use cqlite_benches::data::{KvRow, kv_key};
+use cqlite_benches::engine::{Engine, Settings, keys};
+use cqlite_core::commitlog::SyncMode;
+use cqlite_core::database::{Outcome, Prepared, Session};
+use cqlite_core::mutation::Value;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Rows of one time.
+const ROWS: u64 = 1000;
+
+/// Rows of the table that lookups read.
+const TABLE_ROWS: u64 = 200_000;
+
+const NOW_MICROS: i64 = 1_700_000_000_000_000;
+
+const SYNCS: [(&str, SyncMode); 3] = [
+    ("group", SyncMode::Group),
+    ("periodic", SyncMode::Periodic(Duration::from_secs(10))),
+    ("none", SyncMode::None),
+];
+
+fn engine(sync: SyncMode) -> (tempfile::TempDir, Engine) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let settings = Settings {
+        sync,
+        cache_bytes: 32 << 20,
+        chunk_kib: 16,
+    };
+    let engine = Engine::create(directory.path(), &settings).expect("a database");
+    (directory, engine)
+}
+
+/// Key, number and text of rows.
+type Row = ([u8; 16], [u8; 8], Vec<u8>);
+
+fn rows(first: u64, count: u64) -> Vec<Row> {
+    let mut row = KvRow::default();
+    let make = |i| {
+        row.set(0, i);
+        (kv_key(b"user", i), row.n.to_be_bytes(), row.v.clone())
+    };
+    (first..first + count).map(make).collect()
+}
+
+/// The values of the first columns.
+fn values(rows: &[Row], columns: usize) -> Vec<Vec<Value<'_>>> {
+    let values = rows.iter().map(|(k, n, v)| {
+        let all = [Value::Bytes(k), Value::Bytes(n), Value::Bytes(v)];
+        all[..columns].to_vec()
+    });
+    values.collect()
+}
+
+/// Each set of values alone, and waited for.
+fn one_by_one(
+    session: &mut Session<'_>,
+    engine: &Engine,
+    prepared: &Prepared,
+    all: &[Vec<Value<'_>>],
+) {
+    for values in all {
+        let outcome = session.execute_prepared(prepared, values, NOW_MICROS);
+        let position = outcome.expect("it is written").position();
+        engine
+            .database
+            .wait(position.expect("something is written"))
+            .expect("it is safe");
+    }
+}
+
+/// All of them at once.
+fn at_once(
+    session: &mut Session<'_>,
+    engine: &Engine,
+    prepared: &Prepared,
+    all: &[Vec<Value<'_>>],
+) {
+    let rows = all.iter().map(Vec::as_slice);
+    let position = session.execute_many(prepared, rows, NOW_MICROS);
+    let position = position.expect("they are written");
+    engine
+        .database
+        .wait(position.expect("something is written"))
+        .expect("they are safe");
+}
+
+fn writes(c: &mut Criterion) {
+    let rows = rows(0, ROWS);
+    for (name, sync) in SYNCS {
+        let (_directory, engine) = engine(sync);
+        let mut session = engine.database.session();
+        let insert = "INSERT INTO bench.kv (k, n, v) VALUES (?, ?, ?)";
+        let delete = "DELETE FROM bench.kv WHERE k = ?";
+        for (what, text, columns) in [("insert", insert, 3), ("delete", delete, 1)] {
+            let prepared = session.prepare(text).expect("it fits");
+            let all = values(&rows, columns);
+            let mut group = c.benchmark_group(format!("{what} {name}"));
+            group.throughput(Throughput::Elements(ROWS));
+            group.bench_function(BenchmarkId::from_parameter("one by one"), |b| {
+                b.iter(|| one_by_one(&mut session, &engine, &prepared, &all));
+            });
+            group.bench_function(BenchmarkId::from_parameter("at once"), |b| {
+                b.iter(|| at_once(&mut session, &engine, &prepared, &all));
+            });
+            group.finish();
+        }
+    }
+}
+
+fn lookups(c: &mut Criterion) {
+    let (_directory, engine) = engine(SyncMode::None);
+    let mut session = engine.database.session();
+    let insert = session
+        .prepare("INSERT INTO bench.kv (k, n, v) VALUES (?, ?, ?)")
+        .expect("it fits");
+    for first in (0..TABLE_ROWS).step_by(10_000) {
+        let rows = rows(first, 10_000);
+        at_once(&mut session, &engine, &insert, &values(&rows, 3));
+    }
+    engine.database.flush().expect("it is written");
+    let now = NOW_MICROS / 1_000_000;
+    engine
+        .database
+        .compact(&engine.table, now)
+        .expect("it is compacted");
+
+    let text = "SELECT n, v FROM bench.kv WHERE k = ";
+    let prepared = session.prepare(&format!("{text}?")).expect("it fits");
+    let keys = keys(TABLE_ROWS, TABLE_ROWS, ROWS);
+    let asked: Vec<[Value<'_>; 1]> = keys.iter().map(|key| [Value::Bytes(key)]).collect();
+    let texts: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{text}'{}'", String::from_utf8_lossy(key)))
+        .collect();
+    let count = |outcome: Outcome| match outcome {
+        Outcome::Selected(selected) => selected.collect().expect("it is read").len(),
+        _ => 0,
+    };
+    let mut group = c.benchmark_group("lookup");
+    group.throughput(Throughput::Elements(ROWS));
+    group.bench_function("one by one, parsed", |b| {
+        b.iter(|| {
+            for text in &texts {
+                let outcome = session.execute(text, NOW_MICROS).expect("it is read");
+                assert_eq!(count(black_box(outcome)), 1);
+            }
+        });
+    });
+    group.bench_function("one by one, prepared", |b| {
+        b.iter(|| {
+            for key in &asked {
+                let outcome = session.execute_prepared(&prepared, key, NOW_MICROS);
+                assert_eq!(count(black_box(outcome.expect("it is read"))), 1);
+            }
+        });
+    });
+    group.bench_function("at once", |b| {
+        b.iter(|| {
+            let keys = asked.iter().map(|key| &key[..]);
+            let found = session.select_many(&prepared, keys, NOW_MICROS);
+            let found = black_box(found.expect("they are read"));
+            assert!(found.iter().all(|result| result.len() == 1));
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(10);
+    targets = writes, lookups
+}
+criterion_main!(benches);
