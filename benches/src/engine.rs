@@ -5,7 +5,6 @@ use crate::work::Touched;
 use cqlite_core::commitlog::{LogOptions, SyncMode};
 use cqlite_core::database::{Database, DatabaseOptions, Writer};
 use cqlite_core::mutation::{Insert, TimeUuids, Value, WriteTime};
-use cqlite_core::sstable::data::ChunkCache;
 use cqlite_core::table::Table;
 use cqlite_core::{Error, Result};
 use std::path::Path;
@@ -21,7 +20,7 @@ const NOW: i64 = 1_700_000_000;
 pub struct Settings {
     /// When what is written is on the disk.
     pub sync: SyncMode,
-    /// Bytes of decompressed chunks that are kept.
+    /// Bytes of the caches: an eighth for keys, the rest for decompressed chunks.
     pub cache_bytes: u64,
     /// Bytes of a chunk, in KiB.
     pub chunk_kib: u32,
@@ -46,8 +45,8 @@ impl Engine {
             sync: settings.sync,
             ..LogOptions::default()
         };
-        let cache = (settings.cache_bytes > 0).then(|| ChunkCache::new(settings.cache_bytes));
-        options.storage.open.cache = cache.map(Arc::new);
+        options.key_cache_bytes = settings.cache_bytes / 8;
+        options.chunk_cache_bytes = settings.cache_bytes - options.key_cache_bytes;
         let database = Database::open(directory, options)?;
         let mut session = database.session();
         let keyspace = "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";

@@ -7,6 +7,7 @@ pub mod build;
 pub mod data;
 pub mod engine;
 pub mod measure;
+pub mod mixed;
 pub mod sorted;
 pub mod table;
 pub mod work;

@@ -12,7 +12,8 @@ is read back from there after a crash, and is in SSTables when all is done.
 Examples:
   cqlite exec shop/ -f schema.cql
   echo \"SELECT * FROM shop.orders;\" | cqlite exec shop/
-  cqlite exec shop/ -f orders.cql --ack | tail -1    # what is safe so far";
+  cqlite exec shop/ -f orders.cql --ack | tail -1    # what is safe so far
+  cqlite exec shop/ -f orders.cql --metrics orders.prom";
 
 /// Options of `exec`.
 #[derive(Args)]
@@ -36,6 +37,10 @@ pub struct ExecArgs {
     /// Version of new SSTables
     #[arg(long, default_value = "oa", value_parser = ["nb", "oa", "da"])]
     pub version: String,
+    /// Write what was measured to a file once all is done: as JSON if its name
+    /// ends in .json, else as text for Prometheus; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// How rows are shown [default: table on a terminal, else jsonl]
     #[arg(long, value_enum)]
     pub format: Option<Format>,

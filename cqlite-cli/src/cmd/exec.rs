@@ -12,6 +12,7 @@ use cqlite_core::sstable::{Format as SSTableFormat, Version};
 use cqlite_core::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -66,11 +67,15 @@ pub fn run(args: &ExecArgs) -> Result<(), Failure> {
             acknowledged.and(done)
         }),
     };
-    let flushed = run.out.flush();
+    let mut flushed = run.out.flush();
     let last = run.last;
     drop(run);
     if let Some(position) = last {
         database.wait(position)?;
+    }
+    if let Some(path) = &args.metrics {
+        database.flush()?;
+        flushed = flushed.and(write_metrics(&database, path));
     }
     database.close()?;
     done.and(flushed)
@@ -83,6 +88,24 @@ pub(super) fn sync_mode(sync: SyncArg) -> SyncMode {
         SyncArg::Periodic => SyncMode::Periodic(PERIOD),
         SyncArg::None => SyncMode::None,
     }
+}
+
+/// Writes what was measured, and tells what it advises.
+fn write_metrics(database: &Database, path: &Path) -> Result<(), Failure> {
+    let snapshot = database.metrics();
+    for advice in snapshot.advice() {
+        tell(format_args!("{advice}"));
+    }
+    let text = match path.extension().is_some_and(|e| e == "json") {
+        true => format!("{:#}\n", snapshot.to_json()),
+        false => snapshot.to_prometheus(),
+    };
+    if path.as_os_str() == "-" {
+        let mut out = Out::stdout()?;
+        out.text.extend_from_slice(text.as_bytes());
+        return out.flush();
+    }
+    Ok(std::fs::write(path, text).map_err(|e| Error::io(path, e))?)
 }
 
 /// The present time in microseconds since 1970, or the one that was given.

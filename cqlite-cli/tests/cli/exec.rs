@@ -172,3 +172,37 @@ fn what_was_acknowledged_survives_kills() {
     let verified = crate::support::run(&["verify", path]);
     assert_eq!(verified.status, 0, "{}{}", verified.out, verified.err);
 }
+
+#[test]
+fn what_was_measured_is_written_as_json_or_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, file) = (directory.path().join("db"), directory.path().join("m.json"));
+    let path = file.to_str().unwrap();
+    let statements = format!(
+        "{SCHEMA} INSERT INTO t (p, c, v) VALUES (1, 2, 'a'); INSERT INTO t (p, c, v) VALUES (2, 2, 'b');
+         SELECT v FROM t WHERE p = 1; SELECT v FROM t WHERE p = 1 AND c = 2; SELECT v FROM t;"
+    );
+    let ran = run(&data, &["--metrics", path], &statements);
+    assert_eq!((ran.err.as_str(), ran.out.lines().count()), ("", 4));
+    let json = std::fs::read_to_string(&file).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let count = |operation: &str| json["operations"][operation]["count"].as_u64().unwrap();
+    assert_eq!((count("write"), count("read"), count("scan")), (2, 2, 1));
+    assert_eq!(count("log_append"), 2);
+    // It is flushed before.
+    assert_eq!(count("flush"), 1);
+    let table = &json["tables"][0];
+    assert_eq!((&table["table"], &table["live_sstables"]), (&"t".into(), &1.into()));
+    assert_eq!(json["memory"]["memtables"], 0);
+
+    let ran = run(&data, &["--metrics", "-"], "SELECT v FROM ks.t WHERE p = 2;");
+    let mut lines = ran.out.lines();
+    assert_eq!(lines.next(), Some("{\"v\": \"b\"}"));
+    assert_eq!(lines.next(), Some("# HELP cqlite_operations_total Operations that were begun."));
+    assert!(lines.any(|line| line == "cqlite_operations_total{operation=\"read\"} 1"));
+
+    let nowhere = directory.path().join("no/such/place");
+    let ran = run(&data, &["--metrics", nowhere.to_str().unwrap()], "USE ks;");
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains("no/such/place"), "{}", ran.err);
+}

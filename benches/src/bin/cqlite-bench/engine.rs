@@ -4,13 +4,15 @@ use crate::ReadArgs;
 use crate::figure::{peak_of_write, place_of_writes};
 use cqlite_benches::data::KvRow;
 use cqlite_benches::engine::{Engine, Settings, keys};
-use cqlite_benches::measure::{Runs, percentile, rss_anon_bytes};
+use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, percentile, rss_anon_bytes};
 use cqlite_core::commitlog::SyncMode;
+use cqlite_core::database::{CHUNK_CACHE_BYTES, KEY_CACHE_BYTES, MEMTABLE_BYTES};
 use cqlite_core::{Error, Result};
 use serde_json::json;
 use std::path::Path;
 
 const READS: u64 = 200_000;
+const MIXED: u64 = 10_000_000;
 
 #[derive(clap::Args)]
 pub(crate) struct EngineArgs {
@@ -30,6 +32,8 @@ enum Verb {
         #[arg(long, default_value_t = 1)]
         writers: u64,
     },
+    /// Reads keys by Zipf's law and writes over any, in turn, with a database's default memory; `--ops` of both together
+    Mixed,
     /// Reads random keys after a major compaction
     Read {
         /// Cache of chunks in MiB
@@ -53,6 +57,7 @@ enum Verb {
 pub(crate) fn run(args: &EngineArgs) -> Result<()> {
     match &args.verb {
         Verb::Write => write(&args.read),
+        Verb::Mixed => mixed(&args.read),
         Verb::WriteSynced { writers } => write_synced(&args.read, *writers),
         Verb::Read {
             chunks,
@@ -135,6 +140,35 @@ fn write_synced(args: &ReadArgs, writers: u64) -> Result<()> {
     let name = format!("write synced, {writers} writers");
     print(args, &name, rows, "writes", &runs, peak, nanos);
     Ok(())
+}
+
+/// Private memory while it is filled and used, and what the database says of itself.
+fn mixed(args: &ReadArgs) -> Result<()> {
+    let (rows, operations) = (args.data.rows, args.ops.unwrap_or(MIXED));
+    let settings = Settings {
+        cache_bytes: CHUNK_CACHE_BYTES + KEY_CACHE_BYTES,
+        ..UNSYNCED
+    };
+    let root = place_of_writes(args);
+    std::fs::create_dir_all(&root).map_err(|e| Error::io(&root, e))?;
+    let engine = Engine::create(&root, &settings)?;
+    let (runs, peak) = peak_rss_anon_bytes(|| {
+        let (mut row, mut writes) = (KvRow::default(), engine.writes()?);
+        for i in 0..rows {
+            row.set(0, i);
+            writes.write(i, &row.v, row.n, false)?;
+        }
+        Runs::measure(0, 1, || engine.mixed(rows, operations))
+    });
+    let metrics = engine.database.metrics();
+    let advice = metrics.advice();
+    advice.iter().for_each(|advice| eprintln!("{advice}"));
+    eprintln!("{}", metrics.to_json());
+    let budget = (MEMTABLE_BYTES as u64 + settings.cache_bytes) >> 20;
+    let name = format!("mixed, {budget} MiB of memory");
+    print(args, &name, operations, "ops", &runs?, peak, Vec::new());
+    drop(engine);
+    std::fs::remove_dir_all(&root).map_err(|e| Error::io(&root, e))
 }
 
 fn read(
