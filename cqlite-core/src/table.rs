@@ -333,6 +333,8 @@ impl Table {
     }
 
     fn write(&self, memtable: &Memtable) -> Result<Option<Written>> {
+        let span = tracing::info_span!("flush", table = %self.schema.full_name(), bytes = memtable.bytes());
+        let _span = span.enter();
         let metrics = &self.storage.metrics;
         let began = metrics.begin(Operation::Flush);
         let written = self.write_unmeasured(memtable)?;
@@ -415,6 +417,8 @@ impl Table {
             now,
             gc_before,
         };
+        let span = tracing::info_span!("compaction", table = %self.schema.full_name(), sstables = old.len());
+        let _span = span.enter();
         let metrics = &self.storage.metrics;
         let began = metrics.begin(Operation::Compaction);
         let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;

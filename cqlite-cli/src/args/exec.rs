@@ -41,12 +41,24 @@ pub struct ExecArgs {
     /// ends in .json, else as text for Prometheus; - for standard output
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Print what is done, and how long it takes, to standard error
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub trace: Option<TraceArg>,
     /// How rows are shown [default: table on a terminal, else jsonl]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
     /// Epoch seconds at which statements write [default: now]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub now: Option<i64>,
+}
+
+/// What is traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TraceArg {
+    /// Flushes, compactions, the replay of the log, and warnings
+    Info,
+    /// Reads and writes, too
+    Debug,
 }
 
 /// When what was written is on the disk.

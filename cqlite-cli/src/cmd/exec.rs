@@ -1,6 +1,6 @@
 //! `exec`: statements on a database directory.
 
-use crate::args::{ExecArgs, SyncArg};
+use crate::args::{ExecArgs, SyncArg, TraceArg};
 use crate::cmd::import::in_statement;
 use crate::cmd::query::{print, print_all, writer};
 use crate::failure::{Failure, tell};
@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// What `periodic` waits between two syncs, as Cassandra does by default.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -24,6 +25,9 @@ type Done = (u64, Option<Position>);
 
 /// Carries the statements out, the first one that fails ends it.
 pub fn run(args: &ExecArgs) -> Result<(), Failure> {
+    if let Some(level) = args.trace {
+        trace(level);
+    }
     let (name, input): (_, Box<dyn BufRead>) = match args.file.as_deref() {
         None => ("-".into(), Box::new(std::io::stdin().lock())),
         Some(path) if path.as_os_str() == "-" => ("-".into(), Box::new(std::io::stdin().lock())),
@@ -88,6 +92,23 @@ pub(super) fn sync_mode(sync: SyncArg) -> SyncMode {
         SyncArg::Periodic => SyncMode::Periodic(PERIOD),
         SyncArg::None => SyncMode::None,
     }
+}
+
+/// Prints spans when they end, and events, from now on.
+fn trace(level: TraceArg) {
+    let level = match level {
+        TraceArg::Info => tracing::Level::INFO,
+        TraceArg::Debug => tracing::Level::DEBUG,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .finish();
+    // There is one already only if somebody else set it, who then is told.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// Writes what was measured, and tells what it advises.

@@ -192,17 +192,41 @@ fn what_was_measured_is_written_as_json_or_text() {
     // It is flushed before.
     assert_eq!(count("flush"), 1);
     let table = &json["tables"][0];
-    assert_eq!((&table["table"], &table["live_sstables"]), (&"t".into(), &1.into()));
+    assert_eq!(
+        (&table["table"], &table["live_sstables"]),
+        (&"t".into(), &1.into())
+    );
     assert_eq!(json["memory"]["memtables"], 0);
 
-    let ran = run(&data, &["--metrics", "-"], "SELECT v FROM ks.t WHERE p = 2;");
+    let ran = run(
+        &data,
+        &["--metrics", "-"],
+        "SELECT v FROM ks.t WHERE p = 2;",
+    );
     let mut lines = ran.out.lines();
     assert_eq!(lines.next(), Some("{\"v\": \"b\"}"));
-    assert_eq!(lines.next(), Some("# HELP cqlite_operations_total Operations that were begun."));
+    assert_eq!(
+        lines.next(),
+        Some("# HELP cqlite_operations_total Operations that were begun.")
+    );
     assert!(lines.any(|line| line == "cqlite_operations_total{operation=\"read\"} 1"));
 
     let nowhere = directory.path().join("no/such/place");
     let ran = run(&data, &["--metrics", nowhere.to_str().unwrap()], "USE ks;");
-    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert_eq!(ran.status, 2, "{}", ran.err);
     assert!(ran.err.contains("no/such/place"), "{}", ran.err);
+}
+
+#[test]
+fn what_is_done_is_printed_if_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let statements = format!("{SCHEMA} INSERT INTO t (p, c) VALUES (1, 2); SELECT p FROM t;");
+    let spans = |level: &str| {
+        let directory = directory.path().join(level);
+        let ran = run(&directory, &["--trace", level], &statements);
+        assert_eq!((ran.status, ran.out.as_str()), (0, "{\"p\": 1}\n"));
+        ["replay", "flush", "write", "scan"].map(|name| ran.err.contains(&format!("{name}{{")))
+    };
+    assert_eq!(spans("info"), [true, true, false, false]);
+    assert_eq!(spans("debug"), [true; 4]);
 }

@@ -110,6 +110,13 @@ impl Inner {
                 limit,
                 flushes_pending: self.flusher.pending(),
             };
+            let pending = pressure.flushes_pending;
+            tracing::warn!(
+                bytes,
+                limit,
+                pending,
+                "memory for rows is scarce: writes may have to wait"
+            );
             let metrics = &self.options.storage.metrics;
             metrics.count(Count::PressureWarnings, 1);
             let told = self.pressure.told.read();

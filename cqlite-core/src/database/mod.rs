@@ -343,6 +343,8 @@ fn replay(
     flushed: &Flushed,
     options: &DatabaseOptions,
 ) -> Result<()> {
+    let span = tracing::info_span!("replay", log = %directory.display());
+    let _span = span.enter();
     let schema = |id: &TableId| state.by_id(id).map(|table| table.schema().clone());
     let mut mutations = MutationReader::new(schema);
     let segments = commitlog::segments(directory)?;

@@ -77,6 +77,9 @@ impl Writer {
         if writers.iter().all(|writer| writer.ends.is_empty()) {
             return Ok(None);
         }
+        let table = first.table.schema();
+        let span = tracing::debug_span!("write", table = %table.full_name(), bytes);
+        let _span = span.enter();
         let inner = first.inner.clone();
         let metrics = &inner.options.storage.metrics;
         let began = metrics.begin(Operation::Write);

@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 pub trait ReadAt: Send + Sync {
     /// Reads up to `buffer.len()` bytes at `offset`; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize>;
+
+    /// Says that `len` bytes from `offset` on are going to be read, so that they may be fetched meanwhile.
+    fn will_need(&self, _offset: u64, _len: u64) {}
 }
 
 impl ReadAt for File {
@@ -30,6 +33,16 @@ impl ReadAt for File {
     #[cfg(windows)]
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
         std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+    #[cfg(target_os = "linux")]
+    fn will_need(&self, offset: u64, len: u64) {
+        // It is advice: what cannot take it is read all the same.
+        let _ = rustix::fs::fadvise(
+            self,
+            offset,
+            std::num::NonZeroU64::new(len),
+            rustix::fs::Advice::WillNeed,
+        );
     }
 }
 
@@ -78,6 +91,11 @@ impl Source {
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Says that `len` bytes from `offset` on are going to be read.
+    pub fn will_need(&self, offset: u64, len: u64) {
+        self.bytes.will_need(offset, len);
     }
 
     /// Fills `buffer` from `offset`; bytes that are not there are an error.

@@ -192,6 +192,8 @@ impl TableReader {
         range: &'a TokenRange,
         queried: &Queried,
     ) -> Result<Partitions<'a>> {
+        let span = tracing::debug_span!("scan", table = %self.schema.full_name(), sstables = self.sstables.len());
+        let _span = span.enter();
         let metrics = self.metrics.as_ref();
         let timed = metrics.and_then(|metrics| metrics.begin_read(Operation::Scan));
         let mut sources = Vec::with_capacity(self.memtables.len() + self.sstables.len());

@@ -21,6 +21,9 @@ pub(super) fn read<'a>(
     queried: &Queried,
 ) -> Result<Partitions<'a>> {
     let slices = if slices.is_empty() { WHOLE } else { slices };
+    let span =
+        tracing::debug_span!("read", table = %reader.schema.full_name(), slices = slices.len());
+    let _span = span.enter();
     let metrics = reader.metrics.as_ref();
     let timed = metrics.and_then(|metrics| {
         let is_read = slices == WHOLE || reader.is_read_by_name(slices, queried);

@@ -60,6 +60,10 @@ impl Buffer {
     }
 }
 
+/// Bytes of the file that the system is asked to have read when a scan comes to them. It reads ahead by itself, but less, and not
+/// where several scans read one file.
+const AHEAD_BYTES: u64 = 1 << 20;
+
 /// What reading chunks needs besides their place: memory for compressed bytes, and the decompressors' own.
 #[derive(Default)]
 pub struct Scratch {
@@ -293,6 +297,24 @@ impl DataFile {
             }
         }
         Ok(())
+    }
+
+    /// Asks the system to read what a scan that is at chunk `i` comes to next. `ahead` is up to where it was asked, as an offset in the
+    /// file; 0 at the start of the scan, which may be a short one.
+    pub(super) fn read_ahead(&self, i: u64, ahead: &mut u64) {
+        let Ok((start, end)) = self.stored_range(i) else {
+            return;
+        };
+        if *ahead == 0 {
+            *ahead = end;
+        } else if start.saturating_add(AHEAD_BYTES / 2) >= *ahead {
+            let from = start.max(*ahead);
+            let to = start.saturating_add(AHEAD_BYTES).min(self.source.len());
+            if from < to {
+                self.source.will_need(from, to - from);
+                *ahead = to;
+            }
+        }
     }
 
     /// Expands chunks whose stored bytes, one behind the other from `start` of the file on, are `stored`.

@@ -32,6 +32,8 @@ pub struct Window {
     /// Memory that is kept while a cached chunk is used where it lies.
     idle: Buffer,
     scratch: Scratch,
+    /// Up to where the file is read ahead.
+    ahead: u64,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ impl Window {
             bytes: Bytes::Own(buffer),
             idle: Buffer::default(),
             scratch,
+            ahead: 0,
         }
     }
 
@@ -127,6 +130,7 @@ impl Window {
         let (chunk, offset) = (end / chunk_length, (end % chunk_length) as usize);
         if self.fetch == Fetch::Scan {
             let count = SCAN_BYTES.max(wanted).div_ceil(chunk_length);
+            self.file.read_ahead(chunk, &mut self.ahead);
             return self.file.read_chunks(chunk, count, own, &mut self.scratch);
         }
         let Some(cached) = self.file.cached_chunk(chunk, &mut self.scratch)? else {
@@ -167,6 +171,7 @@ impl Window {
             Fetch::Point => self.file.read_mapped(chunk, &mut own, &mut self.scratch),
             Fetch::Scan => {
                 let count = SCAN_BYTES.div_ceil(chunk_length);
+                self.file.read_ahead(chunk, &mut self.ahead);
                 self.file
                     .read_chunks(chunk, count, &mut own, &mut self.scratch)
             }
@@ -191,5 +196,65 @@ impl Drop for Window {
             let (buffer, scratch) = (std::mem::take(buffer), std::mem::take(&mut self.scratch));
             self.file.give_spare(buffer, scratch);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{ReadAt, Source};
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    /// What is asked of a file of zeros: where it begins, where it ends, and whether it is read or read ahead.
+    #[derive(Clone, Default)]
+    struct Asked(Arc<Mutex<Vec<(u64, u64, bool)>>>);
+
+    impl ReadAt for Asked {
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+            buffer.fill(0);
+            let end = offset + buffer.len() as u64;
+            self.0.lock().unwrap().push((offset, end, true));
+            Ok(buffer.len())
+        }
+        fn will_need(&self, offset: u64, len: u64) {
+            self.0.lock().unwrap().push((offset, offset + len, false));
+        }
+    }
+
+    #[test]
+    fn scans_are_read_ahead_of() {
+        const LEN: u64 = (5 << 20) + 77;
+        let scan = |len: u64, fetch, up_to: u64| {
+            let asked = Asked::default();
+            let source = Source::new(Path::new("Data.db"), len, Box::new(asked.clone()));
+            let file = DataFile::plain(source, None).unwrap();
+            let mut window = Window::new(Arc::new(file), fetch);
+            let mut position = 0;
+            while position < up_to && window.more(position).unwrap() {
+                position += window.bytes(position).len() as u64;
+            }
+            drop(window);
+            Arc::into_inner(asked.0).map_or_else(Vec::new, |asked| asked.into_inner().unwrap())
+        };
+        let asked = scan(LEN, Fetch::Scan, LEN);
+        let mut ahead = SCAN_BYTES;
+        for (start, end, is_read) in &asked {
+            match is_read {
+                true => assert!(*end <= ahead, "{start}..{end} of {ahead}"),
+                false => {
+                    // Nothing is left out, or asked for twice.
+                    assert!(*start <= ahead && *end > ahead, "{start}..{end} of {ahead}");
+                    ahead = *end;
+                }
+            }
+        }
+        assert_eq!(ahead, LEN);
+        let requests = asked.iter().filter(|(_, _, is_read)| !is_read).count();
+        assert!(requests < 12, "{requests}");
+        let is_ahead = |asked: Vec<(u64, u64, bool)>| asked.iter().any(|(_, _, is_read)| !is_read);
+        assert!(!is_ahead(scan(LEN, Fetch::Point, LEN)));
+        assert!(!is_ahead(scan(LEN, Fetch::Scan, 1000)));
+        assert!(!is_ahead(scan(1000, Fetch::Scan, LEN)));
     }
 }
