@@ -5,7 +5,7 @@
 use crate::data::{CLUSTERING_STEP, Format, KV_SCHEMA, Rows, kv_key, query};
 use crate::sorted::Sorted;
 use crate::table::Table;
-use cqlite_core::compaction::{Compaction, CompressionChange, Destination};
+use cqlite_core::compaction::{Compaction, CompressionChange, Destination, Split};
 use cqlite_core::model::{Bound, BoundKind, PartitionSource, Slice, Unfiltered};
 use cqlite_core::partitioner::TokenRange;
 use cqlite_core::schema::parse_schema;
@@ -135,13 +135,15 @@ pub fn compact(inputs: &[PathBuf], directory: &Path, format: Format) -> Result<V
         memtables: Vec::new(),
         now: 1_700_000_000,
         gc_before: None,
+        level: 0,
+        ignores_overlaps: false,
     };
     let destination = Destination {
         directory,
         version: Version::parse(version, name)?,
         compression: CompressionChange::Keep,
         chunk_length: None,
-        max_sstable_size: None,
+        split: Split::Never,
         operation: "compaction",
     };
     let mut transaction =

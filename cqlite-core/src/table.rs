@@ -6,7 +6,11 @@
 //! and a compaction make a new view of the old one; files that are not live any more are deleted when the last view that
 //! has them is let go.
 
-use crate::compaction::{Compacted, Compaction, CompressionChange, Destination, Watch};
+mod compacting;
+
+pub use compacting::{CompactionStats, InBackground, Progress};
+
+use self::compacting::{Compacting, Known};
 use crate::memtable::{Memtable, Update};
 use crate::metrics::{Count, Metrics, Operation, TableMetrics, TableSnapshot};
 use crate::model::PartitionSource;
@@ -48,7 +52,7 @@ pub struct Table {
     /// Held by who makes a view of another one.
     updating: Mutex<()>,
     flushing: Mutex<()>,
-    compacting: Mutex<()>,
+    compacting: Compacting,
     /// Another table has its directory now, or nobody. Changes while all else is locked.
     is_retired: AtomicBool,
     metrics: Arc<TableMetrics>,
@@ -69,6 +73,8 @@ struct Live {
     sstable: Arc<SSTable>,
     /// Once it is replaced: its files go when the last one who reads it lets go.
     replaced: OnceLock<Arc<Replaced>>,
+    /// What there is to know of it before it is compacted.
+    known: OnceLock<Known>,
 }
 
 impl View {
@@ -104,6 +110,7 @@ impl Live {
         Ok(Arc::new(Live {
             sstable: SSTable::open_descriptor(descriptor.clone(), options)?,
             replaced: OnceLock::new(),
+            known: OnceLock::new(),
         }))
     }
 }
@@ -125,7 +132,7 @@ impl Table {
         let live = live.map(|descriptor| Live::open(descriptor, &storage.open));
         let live = live.collect::<Result<_>>()?;
         let metrics = Arc::new(TableMetrics::new(storage.metrics.clone()));
-        Self::of(directory, schema, storage, live, metrics)
+        Self::of(directory, schema, storage, live, metrics, Arc::default())
     }
 
     fn of(
@@ -134,12 +141,14 @@ impl Table {
         storage: StorageOptions,
         live: Vec<Arc<Live>>,
         metrics: Arc<TableMetrics>,
+        stats: Arc<Mutex<CompactionStats>>,
     ) -> Result<Self> {
         let view = View::new(&schema, Vec::new(), live, &metrics)?;
         let memtable = Memtable::new(view.reader.rules().clone());
         let memtable = Arc::new(memtable.with_metrics(storage.metrics.clone()));
         let view = View::new(&schema, vec![memtable.clone()], view.live, &metrics)?;
         Ok(Table {
+            compacting: Compacting::new(&schema, stats),
             schema,
             directory: directory.to_owned(),
             storage,
@@ -147,7 +156,6 @@ impl Table {
             view: RwLock::new(Arc::new(view)),
             updating: Mutex::new(()),
             flushing: Mutex::new(()),
-            compacting: Mutex::new(()),
             is_retired: AtomicBool::new(false),
             metrics,
         })
@@ -167,11 +175,12 @@ impl Table {
                 .advise("flush it before"));
             }
             let (storage, live) = (self.storage.clone(), view.live.clone());
-            Self::of(&self.directory, schema, storage, live, self.metrics.clone())
+            let (metrics, stats) = (self.metrics.clone(), self.compacting.stats.clone());
+            Self::of(&self.directory, schema, storage, live, metrics, stats)
         })
     }
 
-    /// Waits for flushes and compactions to end, and lets nothing change the table or its directory from then on. What was
+    /// Waits for flushes to end, ends compactions, and lets nothing change the table or its directory from then on. What was
     /// read, or is in memory, can still be read.
     pub fn retire(&self) {
         // It cannot fail.
@@ -184,7 +193,7 @@ impl Table {
     }
 
     fn retire_for<T>(&self, then: impl FnOnce(&View) -> Result<T>) -> Result<T> {
-        let _compacting = lock(&self.compacting);
+        let _alone = self.compacting.alone(true);
         let _flushing = lock(&self.flushing);
         let _current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let done = then(&self.view())?;
@@ -319,6 +328,9 @@ impl Table {
                 live.extend(new.clone());
                 (memtables.cloned().collect(), live)
             })?;
+            if let Some(written) = &written {
+                self.compacting.add_flush(written.on_disk);
+            }
             all.extend(written);
         }
     }
@@ -368,71 +380,11 @@ impl Table {
     /// # Errors
     /// `Io`; the SSTables stay as they were.
     pub fn clear(&self) -> Result<()> {
-        let _compacting = lock(&self.compacting);
+        let _alone = self.compacting.alone(true);
         self.check_present()?;
         let version = self.storage.version;
         let transaction = Transaction::begin(&self.directory, version, "truncate")?;
-        self.replace(transaction, &self.view().live, &[])
-    }
-
-    /// Merges all SSTables into one and purges what is older than the table's gc_grace, or than `gc_before` (seconds since
-    /// 1970), and hides nothing that is in memory. `now` is in seconds since 1970.
-    ///
-    /// # Errors
-    /// Those of [`Compaction::run`]; the SSTables stay as they were.
-    pub fn compact(
-        &self,
-        now: i64,
-        gc_before: Option<i64>,
-        watch: &mut Watch<'_>,
-    ) -> Result<Compacted> {
-        let _compacting = lock(&self.compacting);
-        self.check_present()?;
-        let view = self.view();
-        let old = &view.live;
-        if old.is_empty() {
-            return Ok(Compacted {
-                written: Vec::new(),
-                expired: 0,
-            });
-        }
-        let version = self.storage.version;
-        let compression = WriteOptions::of_table(&self.schema)?.compression;
-        let destination = Destination {
-            directory: &self.directory,
-            version,
-            compression: match compression {
-                Some(options) => CompressionChange::As(options),
-                None => CompressionChange::Without,
-            },
-            chunk_length: None,
-            max_sstable_size: None,
-            operation: "compaction",
-        };
-        let compaction = Compaction {
-            schema: (*self.schema).clone(),
-            inputs: old.iter().map(|live| live.sstable.clone()).collect(),
-            others: Vec::new(),
-            memtables: view.memtables.clone(),
-            now,
-            gc_before,
-        };
-        let span = tracing::info_span!("compaction", table = %self.schema.full_name(), sstables = old.len());
-        let _span = span.enter();
-        let metrics = &self.storage.metrics;
-        let began = metrics.begin(Operation::Compaction);
-        let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
-        let compacted = compaction.run(&mut transaction, &destination, watch)?;
-        self.replace(transaction, old, &compacted.written)?;
-        let read = compaction
-            .inputs
-            .iter()
-            .map(|sstable| sstable.data().source().len());
-        metrics.count(Count::CompactionReadBytes, read.sum());
-        let written = compacted.written.iter().map(|written| written.on_disk);
-        metrics.count(Count::CompactionWrittenBytes, written.sum());
-        metrics.end(Operation::Compaction, began);
-        Ok(compacted)
+        self.replace(transaction, &self.view().live, &[]).map(drop)
     }
 
     /// Puts SSTables in the place of others, in the transaction that wrote them.
@@ -441,13 +393,13 @@ impl Table {
         mut transaction: Transaction,
         old: &[Arc<Live>],
         written: &[Written],
-    ) -> Result<()> {
+    ) -> Result<Vec<Arc<Live>>> {
         for live in old {
             transaction.remove(live.sstable.descriptor())?;
         }
         let replaced = Arc::new(transaction.commit()?);
         for live in old {
-            // Only who compacts replaces them, and there is one at a time.
+            // Only who compacts replaces them, and nobody else compacts the same.
             let _ = live.replaced.set(replaced.clone());
         }
         let new = written
@@ -458,7 +410,8 @@ impl Table {
             let is_left = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
             let live = view.live.iter().filter(is_left).chain(&new);
             (view.memtables.clone(), live.cloned().collect())
-        })
+        })?;
+        Ok(new)
     }
 
     /// Puts another view in the place of the present one.

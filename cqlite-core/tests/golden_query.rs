@@ -2,7 +2,7 @@
 //! refuses it; also when the table's SSTables have been compacted into one, and when all of it is in memory.
 
 use cqlite_core::commitlog::apply;
-use cqlite_core::compaction::{Compaction, CompressionChange, Destination};
+use cqlite_core::compaction::{Compaction, CompressionChange, Destination, Split};
 use cqlite_core::cql::ast::Select;
 use cqlite_core::cql::parse_select;
 use cqlite_core::memtable::{Memtable, Update};
@@ -271,13 +271,15 @@ fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<(
         memtables: Vec::new(),
         now: table.now,
         gc_before: None,
+        level: 0,
+        ignores_overlaps: false,
     };
     let destination = Destination {
         directory,
         version: Version::parse(version.0, version.1)?,
         compression: CompressionChange::Keep,
         chunk_length: None,
-        max_sstable_size: None,
+        split: Split::Never,
         operation: "compaction",
     };
     let mut transaction = Transaction::begin(directory, destination.version, "compaction")?;

@@ -1,7 +1,7 @@
 //! Golden tables that are good, damaged at random, cut short, and without their index: what is saved is what there was, all
 //! of it that the damage does not cover, and verifies as good.
 
-use cqlite_core::compaction::{CompressionChange, Destination, needs_schema};
+use cqlite_core::compaction::{CompressionChange, Destination, Split, needs_schema};
 use cqlite_core::model::{DeletionTime, PartitionSource, RowRef, Unfiltered};
 use cqlite_core::partitioner::TokenRange;
 use cqlite_core::read::TableReader;
@@ -129,7 +129,7 @@ impl Copy {
             version: Version::parse(version, format).unwrap(),
             compression: self.compression.clone(),
             chunk_length: None,
-            max_sstable_size: None,
+            split: Split::Never,
             operation: "scrub",
         };
         let mut transaction =

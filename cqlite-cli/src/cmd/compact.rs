@@ -79,6 +79,8 @@ fn compact(
         memtables: Vec::new(),
         now,
         gc_before: args.gc_before,
+        level: 0,
+        ignores_overlaps: false,
     };
     let progress = Progress::default();
     commit(&destination, out, |transaction| {

@@ -165,7 +165,7 @@ impl Entry {
             let sizes = stats.partition_size.counts.iter();
             self.partitions = Some(sizes.copied().fold(0, i64::saturating_add));
             let uint = version.has_uint_deletion_time();
-            self.droppable = Some(stats.droppable_tombstone_ratio(uint, now as i32));
+            self.droppable = Some(stats.droppable_tombstone_ratio(uint, now));
             self.stats = Some(stats);
         }
         let Some(data_size) = self.sizes.data else {

@@ -5,7 +5,7 @@ use crate::cmd::progress::Progress;
 use crate::cmd::{counted, interrupt};
 use crate::failure::Failure;
 use crate::output::Out;
-use cqlite_core::compaction::{CompressionChange, Destination, Watch};
+use cqlite_core::compaction::{CompressionChange, Destination, Split, Watch};
 use cqlite_core::sstable::component::compression_info::Compressor;
 use cqlite_core::sstable::{
     CompressionOptions, SSTable, TableDirectory, Transaction, Version, Written,
@@ -95,7 +95,7 @@ impl OutputDirectory {
             version: Version::parse(letters, format)?,
             compression,
             chunk_length: args.chunk_length,
-            max_sstable_size,
+            split: max_sstable_size.map_or(Split::Never, Split::BySize),
             operation,
         })
     }

@@ -10,25 +10,30 @@ fn stats(sstable: &Arc<SSTable>) -> Option<&Stats> {
     sstable.statistics().stats.as_ref()
 }
 
+/// Whether all that an SSTable holds was deleted or expired before `gc_before` (seconds since 1970).
+pub(super) fn has_expired(sstable: &Arc<SSTable>, gc_before: i64) -> bool {
+    stats(sstable).is_some_and(|s| s.max_local_deletion_time < gc_before)
+}
+
 /// Which of the SSTables that are compacted may be left out whole: all that each holds was deleted or expired before
-/// `gc_before` (seconds since 1970), and is older than all that lives in the others, and in `others` outside the
-/// compaction whose keys meet theirs.
+/// `gc_before` (seconds since 1970), and is older than all that lives in the others, in `others` outside the compaction whose
+/// keys meet theirs, and in memory, whose smallest write timestamp `in_memory` is.
 pub fn fully_expired(
     compacting: &[Arc<SSTable>],
     others: &[Arc<SSTable>],
+    in_memory: Option<i64>,
     gc_before: i64,
 ) -> Vec<bool> {
-    let has_expired = |sstable: &Arc<SSTable>| {
-        stats(sstable).is_some_and(|s| s.max_local_deletion_time < gc_before)
-    };
-    let living = compacting.iter().chain(others).filter(|s| !has_expired(s));
+    let living = compacting.iter().chain(others);
+    let living = living.filter(|s| !has_expired(s, gc_before));
     let oldest = living
         .map(|s| stats(s).map_or(i64::MIN, |s| s.min_timestamp))
+        .chain(in_memory)
         .min()
         .unwrap_or(i64::MAX);
     compacting
         .iter()
-        .map(|s| has_expired(s) && stats(s).is_some_and(|s| s.max_timestamp < oldest))
+        .map(|s| has_expired(s, gc_before) && stats(s).is_some_and(|s| s.max_timestamp < oldest))
         .collect()
 }
 

@@ -10,12 +10,15 @@
 mod expired;
 mod output;
 mod overlap;
+pub mod strategy;
 #[cfg(test)]
 mod tests;
 
 pub use expired::{blockers, fully_expired};
-pub use output::{CompressionChange, Destination, Watch};
+pub use output::{CompressionChange, Destination, Split, Watch};
 pub use overlap::Overlaps;
+pub(crate) use overlap::first_and_last_key;
+pub use strategy::CompactionParams;
 
 use crate::memtable::Memtable;
 use crate::merge::purge::{Purge, PurgeRules, Purgeable};
@@ -50,9 +53,9 @@ pub fn rewrite(
     let level = sstable.statistics().stats.as_ref().map_or(0, |s| s.level);
     options.provenance = provenance(inputs)?;
     // Parts of an SSTable may overlap those of others where it did not.
-    options.provenance.level = match destination.max_sstable_size {
-        None => level,
-        Some(_) => 0,
+    options.provenance.level = match destination.split {
+        Split::Never => level,
+        _ => 0,
     };
     options.estimated_keys = approximate_key_count(inputs)?.max(options.min_index_interval.into());
     let header = merged_header(inputs)?;
@@ -94,6 +97,10 @@ pub struct Compaction {
     pub now: i64,
     /// Seconds since 1970: tombstones made before it may be purged. `None` for `now` without the table's gc_grace.
     pub gc_before: Option<i64>,
+    /// Level of leveled compaction of what is written.
+    pub level: i32,
+    /// Inputs whose data has all died are left out, whatever they hide elsewhere.
+    pub ignores_overlaps: bool,
 }
 
 /// What a compaction made.
@@ -108,13 +115,8 @@ pub struct Compacted {
 impl Compaction {
     /// Seconds since 1970 before which tombstones must have been made to be purged.
     pub fn gc_before(&self) -> i64 {
-        self.gc_before.unwrap_or(match self.schema.kind {
-            TableKind::Index => self.now,
-            _ => {
-                let grace = self.schema.options.gc_grace_seconds;
-                self.now.saturating_sub(grace.into())
-            }
-        })
+        self.gc_before
+            .unwrap_or_else(|| gc_before_of(&self.schema, self.now))
     }
 
     /// Merges and purges.
@@ -132,8 +134,18 @@ impl Compaction {
         let gc_before = self.gc_before();
         let overlaps = Overlaps::new(&self.others)?;
         let mut inputs = self.inputs.clone();
-        if purges && self.memtables.iter().all(|memtable| memtable.is_empty()) {
-            let expired = fully_expired(&inputs, &overlaps.meeting(&inputs)?, gc_before);
+        if purges {
+            let expired: Vec<bool> = match self.ignores_overlaps {
+                true => {
+                    let inputs = inputs.iter();
+                    inputs.map(|s| expired::has_expired(s, gc_before)).collect()
+                }
+                false => {
+                    let others = overlaps.meeting(&inputs)?;
+                    let oldest = min_timestamp_in_memory(&self.memtables);
+                    fully_expired(&inputs, &others, oldest, gc_before)
+                }
+            };
             let mut expired = expired.iter();
             inputs.retain(|_| !expired.next().copied().unwrap_or_default());
         }
@@ -147,6 +159,7 @@ impl Compaction {
         let mut options = destination.options(newest)?;
         options.operation = destination.operation;
         options.provenance = provenance(&inputs)?;
+        options.provenance.level = self.level;
         options.estimated_keys = approximate_key_count(&inputs)?;
         let bases = merged_header(&inputs)?.encoding_stats();
         let reader = TableReader::open(narrowed(&self.schema, &inputs), inputs.clone())?;
@@ -157,12 +170,19 @@ impl Compaction {
             strict_liveness: self.schema.strict_liveness,
         };
         let merge = reader.scan(&TokenRange::ALL)?;
-        let mut purge = Purge::new(merge, rules, |key| match purges {
-            true if self.memtables.iter().any(|memtable| memtable.has(key)) => {
-                Ok(Purgeable::Nothing)
+        let mut purge = Purge::new(merge, rules, |key| {
+            if !purges {
+                return Ok(Purgeable::Nothing);
             }
-            true => overlaps.purgeable(reader.partitioner(), key),
-            false => Ok(Purgeable::Nothing),
+            let memtables = self.memtables.iter().filter(|memtable| memtable.has(key));
+            let in_memory = min_timestamp_in_memory(memtables);
+            let elsewhere = overlaps.purgeable(reader.partitioner(), key)?;
+            Ok(match (in_memory, elsewhere) {
+                (None, elsewhere) => elsewhere,
+                (Some(_), Purgeable::Nothing) => Purgeable::Nothing,
+                (Some(oldest), Purgeable::All) => Purgeable::Before(oldest),
+                (Some(oldest), Purgeable::Before(other)) => Purgeable::Before(oldest.min(other)),
+            })
         });
         let written =
             destination.write(&mut purge, header, options, &inputs, transaction, watch)?;
@@ -171,13 +191,29 @@ impl Compaction {
 
     /// `only_purge_repaired_tombstones` of the table's compaction.
     fn purges_only_repaired(&self) -> bool {
-        let mut options = self.schema.options.other.iter();
-        options.any(|(name, value)| {
-            let value: String = value.split_whitespace().collect();
-            let value = value.to_ascii_lowercase();
-            name == "compaction" && value.contains("'only_purge_repaired_tombstones':'true'")
-        })
+        let params = CompactionParams::of_table(&self.schema);
+        params.is_ok_and(|params| params.only_purge_repaired_tombstones)
     }
+}
+
+/// Seconds since 1970 before which tombstones of a table must have been made to be purged at `now`.
+pub(crate) fn gc_before_of(schema: &TableSchema, now: i64) -> i64 {
+    match schema.kind {
+        TableKind::Index => now,
+        _ => now.saturating_sub(schema.options.gc_grace_seconds.into()),
+    }
+}
+
+/// Smallest write timestamp of what memtables have, if they have anything.
+pub(crate) fn min_timestamp_in_memory<'m>(
+    memtables: impl IntoIterator<Item = &'m Arc<Memtable>>,
+) -> Option<i64> {
+    let memtables = memtables
+        .into_iter()
+        .filter(|memtable| !memtable.is_empty());
+    memtables
+        .map(|memtable| memtable.stats().min_timestamp)
+        .min()
 }
 
 fn is_repaired(sstable: &Arc<SSTable>) -> bool {

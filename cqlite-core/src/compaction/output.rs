@@ -1,15 +1,19 @@
 //! Where new SSTables go, and what they are written like.
 //!
-//! Authority: `o.a.c.db.compaction.writers.{CompactionAwareWriter,MaxSSTableSizeWriter}`.
+//! Authority: `o.a.c.db.compaction.writers.{CompactionAwareWriter,MaxSSTableSizeWriter,MajorLeveledCompactionWriter}`,
+//! `o.a.c.db.compaction.unified.ShardedCompactionWriter`.
 
+use super::first_and_last_key;
+use super::strategy::{Shards, max_bytes_of_level, tokens_share};
 use super::{Watched, keys_of_each};
 use crate::Result;
 use crate::model::PartitionSource;
-use crate::partitioner::Partitioner;
+use crate::partitioner::{Partitioner, Token};
 use crate::sstable::component::compression_info::{CompressionInfo, Compressor};
 use crate::sstable::component::statistics::{SerializationHeader, Validation};
 use crate::sstable::descriptor::naming;
 use crate::sstable::index::PartitionIndex;
+use crate::sstable::writer::inputs::estimated_keys;
 use crate::sstable::{
     CompressionOptions, Descriptor, SSTable, SSTableWriter, Transaction, Version, WriteOptions,
     Written,
@@ -33,6 +37,24 @@ pub enum CompressionChange {
     As(CompressionOptions),
 }
 
+/// Where one output ends and the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// There is one.
+    Never,
+    /// Before a partition, where Data.db has more bytes than this.
+    BySize(u64),
+    /// Likewise, and from level 1 on the next level begins where one is full.
+    Levels {
+        /// Bytes of Data.db.
+        max_sstable_bytes: u64,
+        /// How much larger than the one before a level is.
+        fanout: u64,
+    },
+    /// At the ends of parts of the ring. How much of the ring each output covers is said in Statistics.db.
+    ByShard(Shards),
+}
+
 /// Where new SSTables go.
 #[derive(Debug, Clone)]
 pub struct Destination<'a> {
@@ -44,8 +66,8 @@ pub struct Destination<'a> {
     pub compression: CompressionChange,
     /// Uncompressed bytes of a chunk; `None` for those of the input, or 16 KiB.
     pub chunk_length: Option<u32>,
-    /// Bytes of Data.db from which on the next partition goes to the next SSTable.
-    pub max_sstable_size: Option<u64>,
+    /// Where one output ends and the next one begins.
+    pub split: Split,
     /// What the transaction's log calls the work.
     pub operation: &'static str,
 }
@@ -123,9 +145,7 @@ impl Destination<'_> {
         transaction: &mut Transaction,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Written>> {
-        if let Some(size) = self.max_sstable_size {
-            options.estimated_keys = keys_of_each(&options, inputs, size)?;
-        }
+        let mut splitter = Splitter::new(self.split, &mut options, inputs)?;
         let stream = source.header().clone();
         let mut source = Watched {
             source,
@@ -135,15 +155,15 @@ impl Destination<'_> {
         let mut written = Vec::new();
         let mut writer: Option<SSTableWriter> = None;
         while source.next_partition()? {
-            if let (Some(present), Some(size)) = (&mut writer, self.max_sstable_size)
-                && present.is_longer_than(size)?
-                && let Some(full) = writer.take()
-            {
-                written.extend(full.finish()?);
+            let token = options.partitioner.token(source.partition().key);
+            let ends = splitter.advance(token, writer.as_mut())?;
+            if let Some(full) = writer.take_if(|_| ends) {
+                written.extend(self.finish(full)?);
             }
             let present = match &mut writer {
                 Some(writer) => writer,
                 none => {
+                    splitter.start(&mut options);
                     let _naming = naming();
                     none.insert(SSTableWriter::create_in(
                         transaction,
@@ -157,8 +177,123 @@ impl Destination<'_> {
             present.append(&mut source)?;
         }
         if let Some(last) = writer {
-            written.extend(last.finish()?);
+            written.extend(self.finish(last)?);
         }
         Ok(written)
     }
+
+    fn finish(&self, mut writer: SSTableWriter) -> Result<Option<Written>> {
+        if let Split::ByShard(_) = self.split
+            && let Some((Token::Long(first), Token::Long(last))) = writer.first_and_last_token()
+        {
+            writer.set_token_space_coverage(tokens_share(first, last));
+        }
+        writer.finish()
+    }
 }
+
+/// Tells where the next output begins.
+struct Splitter {
+    split: Split,
+    /// Level of the present output, and bytes of those of the level before it.
+    level: i32,
+    level_bytes: u64,
+    /// The present shard, and its last token.
+    shard: Option<u32>,
+    shard_end: Option<i64>,
+    /// For each input: keys that it gives to the outputs, about, and its first and last token.
+    keys: Vec<(f64, i64, i64)>,
+}
+
+impl Splitter {
+    fn new(split: Split, options: &mut WriteOptions, inputs: &[Arc<SSTable>]) -> Result<Self> {
+        let mut keys = Vec::new();
+        match split {
+            Split::Never => {}
+            Split::BySize(size) => options.estimated_keys = keys_of_each(options, inputs, size)?,
+            Split::Levels {
+                max_sstable_bytes, ..
+            } => {
+                let bytes = inputs.iter().map(|input| input.data().source().len());
+                let count = (bytes.sum::<u64>() / max_sstable_bytes.max(1)).max(1);
+                options.estimated_keys = (options.estimated_keys / count).max(1);
+            }
+            Split::ByShard(_) => {
+                for input in inputs {
+                    let ends = first_and_last_key(input)?;
+                    let token = |key: &[u8]| match input.partitioner().token(key) {
+                        Token::Long(token) => Some(token),
+                        _ => None,
+                    };
+                    let ends = ends.and_then(|(a, b)| Some((token(&a)?, token(&b)?)));
+                    let (first, last) = ends.unwrap_or((i64::MIN, i64::MAX));
+                    keys.push((estimated_keys(input)? as f64, first, last));
+                }
+                let all: f64 = keys.iter().map(|(keys, ..)| keys).sum();
+                let unique = options.estimated_keys as f64 / all.max(1.0);
+                keys.iter_mut().for_each(|(keys, ..)| *keys *= unique);
+            }
+        }
+        Ok(Splitter {
+            split,
+            level: options.provenance.level,
+            level_bytes: 0,
+            shard: None,
+            shard_end: None,
+            keys,
+        })
+    }
+
+    /// Whether the present output ends before a partition of this token.
+    fn advance(&mut self, token: Token<'_>, writer: Option<&mut SSTableWriter>) -> Result<bool> {
+        match (self.split, writer) {
+            (Split::BySize(size), Some(writer)) => writer.is_longer_than(size),
+            (
+                Split::Levels {
+                    max_sstable_bytes: size,
+                    fanout,
+                },
+                Some(writer),
+            ) => {
+                if !writer.is_longer_than(size)? {
+                    return Ok(false);
+                }
+                // Its chunks are full at some bytes more.
+                self.level_bytes = self.level_bytes.saturating_add(size);
+                let level = usize::try_from(self.level).unwrap_or(0);
+                if self.level_bytes > max_bytes_of_level(level, fanout, size) {
+                    self.level_bytes = 0;
+                    self.level = (self.level + 1).min(LEVEL_MAX);
+                }
+                Ok(true)
+            }
+            (Split::ByShard(shards), _) => {
+                let Token::Long(token) = token else {
+                    return Ok(false);
+                };
+                if self.shard.is_some() && self.shard_end.is_none_or(|end| token <= end) {
+                    return Ok(false);
+                }
+                let shard = shards.of(token);
+                self.shard_end = shards.end(shard);
+                Ok(self.shard.replace(shard).is_some())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// What the next output is written with.
+    fn start(&self, options: &mut WriteOptions) {
+        options.provenance.level = self.level;
+        if let (Split::ByShard(shards), Some(shard)) = (self.split, self.shard) {
+            let keys = self.keys.iter();
+            let keys: f64 = keys
+                .map(|(keys, first, last)| keys * shards.share(shard, *first, *last))
+                .sum();
+            options.estimated_keys = (keys.round() as u64).max(1);
+        }
+    }
+}
+
+/// The highest level of leveled compaction.
+const LEVEL_MAX: i32 = 8;

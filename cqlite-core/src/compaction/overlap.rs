@@ -21,9 +21,10 @@ struct Other {
 }
 
 /// First and last key.
-type Keys = (Vec<u8>, Vec<u8>);
+pub(crate) type Keys = (Vec<u8>, Vec<u8>);
 
-fn first_and_last_key(sstable: &Arc<SSTable>) -> Result<Option<Keys>> {
+/// Its first and last raw key; `None` if that is not known.
+pub(crate) fn first_and_last_key(sstable: &Arc<SSTable>) -> Result<Option<Keys>> {
     Ok(match sstable.partition_index()? {
         Some(index) => index
             .first_and_last_key()

@@ -34,7 +34,7 @@ fn destination(directory: &Path, version: &str, format: &str) -> Destination<'st
         version: Version::parse(version, format).unwrap(),
         compression: CompressionChange::Keep,
         chunk_length: None,
-        max_sstable_size: None,
+        split: Split::Never,
         operation: "compaction",
     }
 }
@@ -106,6 +106,8 @@ fn unpurged(schema: TableSchema, inputs: Vec<Arc<SSTable>>) -> Compaction {
         memtables: Vec::new(),
         now: i64::MIN,
         gc_before: Some(i64::MIN),
+        level: 0,
+        ignores_overlaps: false,
     }
 }
 
@@ -162,6 +164,8 @@ fn tombstones_stay_while_they_may_hide_something_elsewhere() {
                 memtables: Vec::new(),
                 now: i64::MAX - 1,
                 gc_before: Some(i64::MAX - 1),
+                level: 0,
+                ignores_overlaps: false,
             },
             &destination(dir.path(), "oa", "big"),
         );
@@ -222,7 +226,7 @@ fn only_what_overlaps_keeps_expired_sstables_from_being_left_out() {
     let inputs = open(&golden("oa/many_partitions"));
     let dir = tempfile::tempdir().unwrap();
     let to = Destination {
-        max_sstable_size: Some(1000),
+        split: Split::BySize(1000),
         compression: CompressionChange::Without,
         ..destination(dir.path(), "oa", "big")
     };
@@ -248,7 +252,7 @@ fn outputs_are_split_by_size_and_keep_every_partition() {
     let schema = schema(&from, &inputs);
     let dir = tempfile::tempdir().unwrap();
     let to = Destination {
-        max_sstable_size: Some(1000),
+        split: Split::BySize(1000),
         compression: CompressionChange::Without,
         ..destination(dir.path(), "da", "bti")
     };

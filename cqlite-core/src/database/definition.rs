@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.schema.{SchemaKeyspace,SchemaTransformations}`, `o.a.c.cql3.statements.schema`.
 
 use super::{Inner, State, lock};
+use crate::compaction::CompactionParams;
 use crate::cql::ast::QualifiedName;
 use crate::cql::ddl::{DropKind, SchemaStatement};
 use crate::cql::quote_name;
@@ -195,6 +196,18 @@ pub(super) fn open_table(
     Table::open(&directory, Arc::new(table.clone()), storage.clone()).map(Some)
 }
 
+/// That the compaction of an altered table makes sense, if it is another one: that of a table that Cassandra made may not.
+fn check_compaction(old: &TableSchema, new: &TableSchema) -> Result<()> {
+    let compaction = |table: &TableSchema| {
+        let mut options = table.options.other.iter().cloned();
+        options.find(|(name, _)| name == "compaction")
+    };
+    match compaction(old) == compaction(new) {
+        true => Ok(()),
+        false => CompactionParams::of_table(new).map(drop),
+    }
+}
+
 /// Whether a keyspace is one of Cassandra's own.
 fn is_system(keyspace: &str) -> bool {
     keyspace == "system" || keyspace.starts_with("system_")
@@ -229,9 +242,13 @@ impl Inner {
         for table in &after.schema.tables {
             match before.tables.get(&key(table)) {
                 Some(old) if **old.schema() == *table => {}
-                Some(old) => altered.push((old.clone(), Arc::new(table.clone()))),
+                Some(old) => {
+                    check_compaction(old.schema(), table)?;
+                    altered.push((old.clone(), Arc::new(table.clone())));
+                }
                 None => {
                     WriteOptions::of_table(table)?;
+                    CompactionParams::of_table(table)?;
                     if let Some(new) = open_table(&self.directory, table, &self.options.storage)? {
                         after.tables.insert(key(table), Arc::new(new));
                     }
@@ -250,8 +267,9 @@ impl Inner {
         for (old, schema) in altered {
             WriteOptions::of_table(&schema)?;
             self.flush_table(&old)?;
-            let table = old.with_schema(schema.clone())?;
-            after.tables.insert(key(&schema), Arc::new(table));
+            let table = Arc::new(old.with_schema(schema.clone())?);
+            self.request_compaction(&table);
+            after.tables.insert(key(&schema), table);
         }
         change_rows()?;
         // What is written from now on is younger than what was dropped.

@@ -26,7 +26,7 @@ struct Waiting {
 
 impl Flusher {
     /// Flushes what is asked for, until [`end`](Self::end).
-    pub fn run(&self, flush: impl Fn(&Table) -> Result<()>) {
+    pub fn run(&self, flush: impl Fn(&Arc<Table>) -> Result<()>) {
         // Whoever waits is told, however this ends.
         struct End<'f>(&'f Flusher);
         impl Drop for End<'_> {

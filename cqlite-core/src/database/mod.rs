@@ -8,9 +8,11 @@
 //! DIR/.cqlite/                    the lock and the commit log
 //! ```
 //! A write is in the log before it is in memory. Memtables are flushed by a thread beside; what was flushed the log needs
-//! no longer. What the log has and no SSTable is read back when the database is opened.
+//! no longer. What the log has and no SSTable is read back when the database is opened. Other threads compact the tables as their
+//! strategies want it, after each flush and each compaction.
 
 mod changer;
+mod compactor;
 mod conditional;
 mod definition;
 mod flushed;
@@ -34,6 +36,7 @@ pub use session::{Outcome, Selected, Session};
 pub use unflushed::unflushed;
 pub use writer::Writer;
 
+use self::compactor::Compactor;
 use self::definition::SystemTables;
 use self::flushed::Flushed;
 use self::flusher::Flusher;
@@ -48,7 +51,7 @@ use crate::cql::ast::QualifiedName;
 use crate::metrics::Wait;
 use crate::schema::Schema;
 use crate::schema::system::KeyspaceOptions;
-use crate::sstable::{OpenOptions, Version};
+use crate::sstable::{OpenOptions, SSTableId, Version};
 use crate::table::{StorageOptions, Table};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -72,6 +75,9 @@ pub const CHUNK_CACHE_BYTES: u64 = 28 << 20;
 
 /// Bytes of memory for places of keys unless told otherwise.
 pub const KEY_CACHE_BYTES: u64 = 4 << 20;
+
+/// Bytes that compactions in the background read a second unless told otherwise, as Cassandra's `compaction_throughput`.
+pub const COMPACTION_BYTES_PER_SECOND: u64 = 64 << 20;
 
 /// Bytes that are written between two looks at the memory of all tables and the length of the log, at most.
 const UNWATCHED_BYTES: u64 = 1 << 18;
@@ -98,6 +104,10 @@ pub struct DatabaseOptions {
     pub log: LogOptions,
     /// What becomes of damage in the commit log.
     pub replay: ReplayPolicy,
+    /// Threads that compact tables as their strategies want it; 0 to compact only what is asked for.
+    pub compactors: usize,
+    /// Bytes that these read a second, all together; 0 for as many as they can.
+    pub compaction_bytes_per_second: u64,
     /// The present time in seconds since 1970.
     pub now: i64,
 }
@@ -120,6 +130,8 @@ impl DatabaseOptions {
             key_cache_bytes: KEY_CACHE_BYTES,
             log: LogOptions::default(),
             replay: ReplayPolicy::default(),
+            compactors: 1,
+            compaction_bytes_per_second: COMPACTION_BYTES_PER_SECOND,
             now,
         })
     }
@@ -128,7 +140,8 @@ impl DatabaseOptions {
 /// A database that many threads may use at once. One process at a time has it open.
 pub struct Database {
     inner: Arc<Inner>,
-    flushing: Option<JoinHandle<()>>,
+    /// Those who flush and compact.
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the flushing thread shares.
@@ -142,6 +155,9 @@ struct Inner {
     log: CommitLog,
     flushed: Mutex<Flushed>,
     flusher: Arc<Flusher>,
+    compactor: Compactor,
+    /// The time in seconds since 1970, as whoever calls told it last.
+    now: AtomicI64,
     /// Bytes that were written, for [`make_room`](Self::make_room).
     written: AtomicU64,
     last_timestamp: AtomicI64,
@@ -228,6 +244,8 @@ impl Database {
         flushed.reset()?;
         let inner = Arc::new(Inner {
             directory: directory.to_owned(),
+            compactor: Compactor::new(options.compaction_bytes_per_second),
+            now: AtomicI64::new(options.now),
             options,
             state: Arc::new(RwLock::new(Arc::new(state))),
             system,
@@ -250,15 +268,39 @@ impl Database {
                 flusher.request(table);
             }
         }));
-        let of_thread = inner.clone();
-        let flushing = std::thread::Builder::new()
-            .name("flush".into())
-            .spawn(move || of_thread.flusher.run(|table| of_thread.flush_table(table)))
-            .map_err(|e| Error::io(directory, e))?;
-        Ok(Database {
+        let mut database = Database {
             inner,
-            flushing: Some(flushing),
-        })
+            threads: Vec::new(),
+        };
+        database.spawn("flush", |inner| {
+            inner.flusher.run(|table| inner.flush_table(table));
+        })?;
+        for _ in 0..database.inner.options.compactors {
+            database.spawn("compaction", |inner| {
+                let now = || inner.now.load(Ordering::Relaxed);
+                inner.compactor.run(now);
+            })?;
+        }
+        let state = database.inner.state();
+        let tables = state.tables.values();
+        tables.for_each(|table| database.inner.request_compaction(table));
+        Ok(database)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce(&Inner) + Send + 'static) -> Result<()> {
+        let inner = self.inner.clone();
+        let thread = std::thread::Builder::new().name(name.into());
+        let thread = thread.spawn(move || work(&inner));
+        let thread = thread.map_err(|e| Error::io(&self.inner.directory, e))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Tells the time, in seconds since 1970: what compacts in the background purges by it. Statements tell it, too.
+    pub fn set_now(&self, now: i64) {
+        if self.inner.now.load(Ordering::Relaxed) < now {
+            self.inner.now.fetch_max(now, Ordering::Relaxed);
+        }
     }
 
     /// Where it is.
@@ -303,19 +345,45 @@ impl Database {
         Ok(())
     }
 
-    /// Merges the SSTables of a table into one, and purges what may go at `now` (seconds since 1970).
+    /// Compacts all SSTables of a table as its strategy does, and purges what may go at `now` (seconds since 1970).
     ///
     /// # Errors
     /// Those of [`Table::compact`].
-    pub fn compact(&self, table: &Table, now: i64) -> Result<Compacted> {
-        table.compact(now, None, &mut |_| Ok(()))
+    pub fn compact(&self, table: &Arc<Table>, now: i64) -> Result<Compacted> {
+        let compacted = table.compact(now, None, &mut |_| Ok(()));
+        self.inner.request_compaction(table);
+        compacted
     }
 
-    /// Flushes, and ends. Without it what is in memory is read back from the log when the database is opened again.
+    /// Compacts SSTables of a table that are named, and purges what may go at `now` (seconds since 1970).
+    ///
+    /// # Errors
+    /// Those of [`Table::compact_sstables`].
+    pub fn compact_sstables(
+        &self,
+        table: &Arc<Table>,
+        ids: &[SSTableId],
+        now: i64,
+    ) -> Result<Compacted> {
+        let compacted = table.compact_sstables(ids, now, &mut |_| Ok(()));
+        self.inner.request_compaction(table);
+        compacted
+    }
+
+    /// Waits until no strategy wants anything to be compacted in the background any more.
+    ///
+    /// # Errors
+    /// Those of compactions.
+    pub fn wait_for_compactions(&self) -> Result<()> {
+        self.inner.compactor.wait()
+    }
+
+    /// Flushes, and ends; compactions in the background are given up, and their inputs stay. Without it what is in memory is read back from the log when the database is opened again.
     ///
     /// # Errors
     /// Those of [`flush`](Self::flush).
     pub fn close(mut self) -> Result<()> {
+        self.inner.compactor.end();
         let flushed = self.flush();
         self.end();
         flushed
@@ -323,7 +391,8 @@ impl Database {
 
     fn end(&mut self) {
         self.inner.flusher.end();
-        if let Some(thread) = self.flushing.take() {
+        self.inner.compactor.end();
+        for thread in self.threads.drain(..) {
             // What went wrong there was said to a writer, or is still in the log.
             let _ = thread.join();
         }
@@ -426,7 +495,8 @@ impl Inner {
             }
             let is_full = all > self.options.memtable_bytes || is_log_full;
             if !is_full || sizes.is_empty() {
-                return self.flusher.check();
+                self.flusher.check()?;
+                return self.compactor.check();
             }
             let began = Instant::now();
             let waited = self.flusher.wait();
@@ -436,7 +506,7 @@ impl Inner {
         }
     }
 
-    fn flush_table(&self, table: &Table) -> Result<()> {
+    fn flush_table(&self, table: &Arc<Table>) -> Result<()> {
         // One that was altered was flushed then: how far, its successor's writes do not tell.
         let Some(position) = table.switch(|| self.log.position())? else {
             return Ok(());
@@ -450,7 +520,15 @@ impl Inner {
             lock(&self.flushed).note(id, position)?;
             self.log.mark_flushed(id, position)?;
         }
+        self.request_compaction(table);
         Ok(())
+    }
+
+    /// Has the strategy of a table asked whether there is something to compact, if anybody compacts at all.
+    fn request_compaction(&self, table: &Arc<Table>) {
+        if self.options.compactors > 0 {
+            self.compactor.request(table);
+        }
     }
 }
 

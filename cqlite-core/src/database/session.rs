@@ -158,10 +158,12 @@ impl Session<'_> {
 
     /// When what is carried out now is written.
     pub(super) fn when(&self, now_micros: i64) -> WriteTime {
+        let now = now_micros.div_euclid(1_000_000);
+        self.database.set_now(now);
         WriteTime {
             timestamp: self.database.inner.timestamp(now_micros),
             ttl: 0,
-            now: now_micros.div_euclid(1_000_000),
+            now,
         }
     }
 

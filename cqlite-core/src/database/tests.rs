@@ -19,6 +19,8 @@ fn options() -> DatabaseOptions {
             total_bytes: 1 << 20,
             sync: commitlog::SyncMode::None,
         },
+        // Nothing is compacted but what a test asks for.
+        compactors: 0,
         ..DatabaseOptions::new(NOW).unwrap()
     }
 }

@@ -15,6 +15,7 @@ use crate::{Error, Result};
 use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that can be read at any offset, from many threads at once.
 pub trait ReadAt: Send + Sync {
@@ -60,6 +61,7 @@ pub struct Source {
     path: PathBuf,
     len: u64,
     bytes: Box<dyn ReadAt>,
+    read: AtomicU64,
 }
 
 impl Source {
@@ -75,7 +77,13 @@ impl Source {
             path: path.to_owned(),
             len,
             bytes,
+            read: AtomicU64::new(0),
         }
+    }
+
+    /// How many bytes were read of it.
+    pub fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Its name.
@@ -100,6 +108,7 @@ impl Source {
 
     /// Fills `buffer` from `offset`; bytes that are not there are an error.
     pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> Result<()> {
+        self.read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         while !buffer.is_empty() {
             match self.bytes.read_at(offset, buffer) {
                 Ok(0) => {

@@ -67,7 +67,7 @@ pub fn print(
     );
     let uint = version.has_uint_deletion_time();
     let gc_before = (context.now as i32).wrapping_sub(context.gc_grace_seconds);
-    let ratio = stats.map(|s| number(s.droppable_tombstone_ratio(uint, gc_before)));
+    let ratio = stats.map(|s| number(s.droppable_tombstone_ratio(uint, gc_before.into())));
     set("estimated_droppable_tombstones", json!(ratio));
     set("level", of(|s| json!(s.level)));
     set("repaired_at", of(|s| json!(s.repaired_at)));

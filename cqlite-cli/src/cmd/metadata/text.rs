@@ -159,7 +159,7 @@ pub fn print(
         f.line("Covered clusterings", covered(metadata, stats)?);
         let uint = descriptor.version.has_uint_deletion_time();
         let gc_before = (context.now as i32).wrapping_sub(context.gc_grace_seconds);
-        let ratio = stats.droppable_tombstone_ratio(uint, gc_before);
+        let ratio = stats.droppable_tombstone_ratio(uint, gc_before.into());
         f.line("Estimated droppable tombstones", java::double(ratio));
         f.line("SSTable Level", stats.level);
         let repaired = date(stats.repaired_at, Unit::Milliseconds);

@@ -141,14 +141,14 @@ impl Stats {
 
     /// The estimated share of cells that are tombstones droppable before `gc_before`, in seconds since 1970. It is an
     /// estimate: over 1 at times.
-    pub fn droppable_tombstone_ratio(&self, has_uint_deletion_time: bool, gc_before: i32) -> f64 {
+    pub fn droppable_tombstone_ratio(&self, has_uint_deletion_time: bool, gc_before: i64) -> f64 {
         let cells = &self.cells_per_partition;
         let cells = cells.mean().wrapping_mul(cells.count());
         if cells <= 0 {
             return 0.0;
         }
         let bins = self.tombstone_histogram(has_uint_deletion_time);
-        tombstones_before(&bins, gc_before.into()) / cells as f64
+        tombstones_before(&bins, gc_before) / cells as f64
     }
 }
 

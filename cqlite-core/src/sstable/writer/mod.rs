@@ -44,7 +44,7 @@ use crate::model::{
     BoundKind, ClusteringComparator, ClusteringRef, DeletionTime, PartitionHead, PartitionSource,
     Span, StreamHeader, Unfiltered,
 };
-use crate::partitioner::{DecoratedKey, OwnedKey, Partitioner};
+use crate::partitioner::{DecoratedKey, OwnedKey, Partitioner, Token};
 use crate::types::CqlType;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -290,6 +290,13 @@ impl SSTableWriter {
     /// `Io`.
     pub fn is_longer_than(&mut self, length: u64) -> Result<bool> {
         self.data.is_longer_than(length)
+    }
+
+    /// Tokens of the first and of the last partition so far; `None` before the first.
+    pub fn first_and_last_token(&self) -> Option<(Token<'_>, Token<'_>)> {
+        let partitioner = &self.options.partitioner;
+        let (first, last) = (&self.keys.first, self.keys.last.bytes());
+        (self.keys.count > 0).then(|| (partitioner.token(first), partitioner.token(last)))
     }
 
     /// Count of partitions so far.

@@ -152,4 +152,9 @@ impl SSTableWriter {
         self.options.provenance.repaired_at = 0;
         self.options.provenance.pending_repair = None;
     }
+
+    /// The SSTable covers this share of the ring.
+    pub fn set_token_space_coverage(&mut self, share: f64) {
+        self.options.provenance.token_space_coverage = share;
+    }
 }

@@ -1,0 +1,689 @@
+//! Compactions of a table: what its strategy chooses, what somebody asks for, and what came of them.
+//!
+//! Authority: `o.a.c.db.compaction.{CompactionManager,CompactionStrategyManager,CompactionTask}`.
+//!
+//! Repaired SSTables, unrepaired ones, and those of each repair that is going on have a strategy each: they are never
+//! compacted together.
+
+use super::{Live, Table, View, lock};
+use crate::compaction::strategy::{Candidate, Choice, KeyPosition, Situation, Strategy};
+use crate::compaction::{
+    Compacted, Compaction, CompactionParams, CompressionChange, Destination, Watch,
+    first_and_last_key, gc_before_of, min_timestamp_in_memory,
+};
+use crate::metrics::{Count, Operation};
+use crate::partitioner::{PartitionPosition, Partitioner, Token};
+use crate::schema::TableSchema;
+use crate::sstable::index::PartitionIndex;
+use crate::sstable::{OpenOptions, SSTable, SSTableId, Transaction, WriteOptions, Written};
+use crate::{Error, ErrorKind, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::UNIX_EPOCH;
+
+/// What was flushed and compacted since the table was opened, and what is there now. Bytes are those of Data.db.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CompactionStats {
+    /// SSTables that were written out of memory.
+    pub flushes: u64,
+    /// Their bytes.
+    pub flushed_bytes: u64,
+    /// Compactions that came to their end.
+    pub compactions: u64,
+    /// Bytes that compactions read, those of ones that failed included.
+    pub read_bytes: u64,
+    /// Bytes of SSTables that compactions made.
+    pub written_bytes: u64,
+    /// SSTables that went without having been read, for all their data had died.
+    pub expired_sstables: u64,
+    /// SSTables that are live.
+    pub live_sstables: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Moving average of the bytes of a flushed SSTable; 0 before the first.
+    pub flush_average: f64,
+}
+
+impl CompactionStats {
+    /// Bytes written for each byte that was flushed; 1 without any.
+    pub fn write_amplification(&self) -> f64 {
+        match self.flushed_bytes {
+            0 => 1.0,
+            flushed => (flushed + self.written_bytes) as f64 / flushed as f64,
+        }
+    }
+
+    fn add_flush(&mut self, bytes: u64) {
+        /// Older values have less than 1 % effect after 1000 (`ExpMovingAverage.decayBy1000`).
+        const ALPHA: f64 = 0.0046;
+        let bytes_ = bytes as f64;
+        match self.flushes {
+            0 => self.flush_average = bytes_,
+            _ => self.flush_average += ALPHA * (bytes_ - self.flush_average),
+        }
+        self.flushes += 1;
+        self.flushed_bytes += bytes;
+    }
+}
+
+/// What a table does of itself.
+#[derive(Debug)]
+pub enum InBackground {
+    /// There is nothing to do.
+    Nothing,
+    /// A compaction came to its end: there may be more.
+    Done(Compacted),
+    /// Somebody else needed the table.
+    Interrupted,
+}
+
+/// How far a compaction has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Rows and markers that were merged.
+    pub rows: u64,
+    /// Bytes that were read of the files.
+    pub bytes_read: u64,
+}
+
+/// Who compacts.
+#[derive(Debug)]
+pub(super) struct Compacting {
+    /// `None` if the schema's options cannot be read: then nothing is done that nobody asks for.
+    params: Option<CompactionParams>,
+    alone: Mutex<()>,
+    /// Held shared by who compacts in the background, alone by who replaces SSTables that nobody else may.
+    running: RwLock<()>,
+    /// Who waits for compactions to end, which they do then.
+    waiting: AtomicUsize,
+    plan: Mutex<Plan>,
+    pub stats: Arc<Mutex<CompactionStats>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    strategies: BTreeMap<Group, Strategy>,
+    busy: BTreeSet<SSTableId>,
+    /// Not to be tried again, for they cannot be read.
+    suspect: BTreeSet<SSTableId>,
+}
+
+/// SSTables that may be compacted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    is_repaired: bool,
+    pending_repair: Option<[u8; 16]>,
+    is_transient: bool,
+}
+
+/// What strategies know of an SSTable, and where it belongs.
+#[derive(Debug)]
+pub(super) struct Known {
+    candidate: Candidate,
+    group: Group,
+}
+
+/// Nobody else compacts.
+pub(super) struct Alone<'a> {
+    _alone: MutexGuard<'a, ()>,
+    _running: RwLockWriteGuard<'a, ()>,
+}
+
+impl Compacting {
+    pub fn new(schema: &TableSchema, stats: Arc<Mutex<CompactionStats>>) -> Self {
+        Compacting {
+            params: CompactionParams::of_table(schema).ok(),
+            alone: Mutex::new(()),
+            running: RwLock::new(()),
+            waiting: AtomicUsize::new(0),
+            plan: Mutex::default(),
+            stats,
+        }
+    }
+
+    /// Ends what runs in the background, and with `at_once` also what somebody asked for, and keeps others from beginning.
+    pub fn alone(&self, at_once: bool) -> Alone<'_> {
+        let announce = || self.waiting.fetch_add(1, Ordering::SeqCst);
+        if at_once {
+            announce();
+        }
+        let alone = lock(&self.alone);
+        if !at_once {
+            announce();
+        }
+        let running = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        Alone {
+            _alone: alone,
+            _running: running,
+        }
+    }
+
+    /// Counts a flush, of so many bytes.
+    pub fn add_flush(&self, bytes: u64) {
+        self.stats().add_flush(bytes);
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stats(&self) -> MutexGuard<'_, CompactionStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn of(sstable: &Arc<SSTable>) -> Self {
+        let stats = sstable.statistics().stats.as_ref();
+        let descriptor = sstable.descriptor();
+        let lengths = sstable.components().iter();
+        let lengths = lengths.map(|c| std::fs::metadata(descriptor.path(c)).map_or(0, |m| m.len()));
+        let data = std::fs::metadata(sstable.data().source().path());
+        let modified = data.and_then(|m| m.modified()).unwrap_or(UNIX_EPOCH);
+        let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Whoever reads the SSTable will tell what is wrong with its index.
+        let keys = first_and_last_key(sstable).ok().flatten();
+        let position = |key: Vec<u8>| KeyPosition {
+            token: match sstable.partitioner().token(&key) {
+                Token::Long(token) => token,
+                _ => 0,
+            },
+            key,
+        };
+        let everywhere = || {
+            let edge = |token| KeyPosition {
+                token,
+                key: Vec::new(),
+            };
+            (edge(i64::MIN), edge(i64::MAX))
+        };
+        let keys = keys.map(|(first, last)| (position(first), position(last)));
+        let (first, last) = keys.unwrap_or_else(everywhere);
+        Known {
+            candidate: Candidate {
+                id: descriptor.id.clone(),
+                data_bytes: sstable.data().source().len(),
+                disk_bytes: lengths.sum(),
+                level: stats.map_or(0, |s| s.level),
+                min_timestamp: stats.map_or(i64::MIN, |s| s.min_timestamp),
+                max_timestamp: stats.map_or(i64::MAX, |s| s.max_timestamp),
+                max_local_deletion_time: stats.map_or(i64::MAX, |s| s.max_local_deletion_time),
+                first,
+                last,
+                token_space_coverage: stats
+                    .and_then(|s| s.token_space_coverage)
+                    .unwrap_or(f64::NAN),
+                created_millis: modified.as_millis() as i64,
+                droppable_ratio: 0.0,
+                is_busy: false,
+            },
+            group: Group {
+                is_repaired: stats.is_some_and(|s| s.repaired_at != 0),
+                pending_repair: stats.and_then(|s| s.pending_repair),
+                is_transient: stats.is_some_and(|s| s.is_transient),
+            },
+        }
+    }
+}
+
+/// The live SSTables of a view, as strategies see them.
+struct Snapshot {
+    view: Arc<View>,
+    candidates: Vec<Candidate>,
+    groups: BTreeMap<Group, Vec<usize>>,
+    has_numeric_tokens: bool,
+}
+
+impl Snapshot {
+    fn new(view: Arc<View>, plan: &Plan, gc_before: i64) -> Self {
+        let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
+        let mut candidates = Vec::with_capacity(view.live.len());
+        for (i, live) in view.live.iter().enumerate() {
+            let known = live.known.get_or_init(|| Known::of(&live.sstable));
+            groups.entry(known.group).or_default().push(i);
+            let mut candidate = known.candidate.clone();
+            let id = &candidate.id;
+            candidate.is_busy = plan.busy.contains(id) || plan.suspect.contains(id);
+            let has_uint = live.sstable.descriptor().version.has_uint_deletion_time();
+            let stats = live.sstable.statistics().stats.as_ref();
+            candidate.droppable_ratio =
+                stats.map_or(0.0, |s| s.droppable_tombstone_ratio(has_uint, gc_before));
+            candidates.push(candidate);
+        }
+        let has_numeric_tokens = *view.reader.partitioner() == Partitioner::Murmur3;
+        if !has_numeric_tokens {
+            number_tokens(view.reader.partitioner(), &mut candidates);
+        }
+        Snapshot {
+            view,
+            candidates,
+            groups,
+            has_numeric_tokens,
+        }
+    }
+}
+
+/// Gives tokens that are no numbers of 64 bits numbers, in their order.
+fn number_tokens(partitioner: &Partitioner, candidates: &mut [Candidate]) {
+    let mut positions: Vec<&mut KeyPosition> = candidates
+        .iter_mut()
+        .flat_map(|candidate| [&mut candidate.first, &mut candidate.last])
+        .filter(|position| position.token == 0)
+        .collect();
+    positions.sort_by(|a, b| partitioner.compare_keys(&a.key, &b.key));
+    let mut last: Option<(i64, Vec<u8>)> = None;
+    for position in positions {
+        let token = match &last {
+            None => 1,
+            Some((number, key)) => {
+                let (a, b) = (partitioner.token(key), partitioner.token(&position.key));
+                number + i64::from(partitioner.compare_tokens(a, b).is_ne())
+            }
+        };
+        position.token = token;
+        last = Some((token, position.key.clone()));
+    }
+}
+
+/// A choice, and the SSTables themselves.
+struct Planned {
+    group: Group,
+    choice: Choice,
+    inputs: Vec<Arc<Live>>,
+    removed: Vec<Candidate>,
+}
+
+impl Planned {
+    fn new(snapshot: &Snapshot, group: Group, choice: Choice) -> Self {
+        let inputs = choice.inputs.iter();
+        Planned {
+            group,
+            inputs: inputs
+                .clone()
+                .map(|i| snapshot.view.live[*i].clone())
+                .collect(),
+            removed: inputs.map(|i| snapshot.candidates[*i].clone()).collect(),
+            choice,
+        }
+    }
+}
+
+/// Makes SSTables busy until it is dropped.
+struct Busy<'a> {
+    compacting: &'a Compacting,
+    ids: Vec<SSTableId>,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let mut plan = self.compacting.plan();
+        self.ids.iter().for_each(|id| _ = plan.busy.remove(id));
+    }
+}
+
+impl Table {
+    /// What was flushed and compacted.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        let view = self.view();
+        let live = view.live.iter();
+        CompactionStats {
+            live_sstables: view.live.len() as u64,
+            live_bytes: live.map(|live| live.sstable.data().source().len()).sum(),
+            ..*self.compacting.stats()
+        }
+    }
+
+    /// Whether somebody waits for compactions to end.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.compacting.is_waited_for()
+    }
+
+    /// Compacts what the table's strategy would have compacted next, if there is something, at `now` (seconds since 1970).
+    /// `begin` is called when there is; others may look for more from then on. `watch` sees how far it has come; an error of
+    /// its ends it.
+    ///
+    /// # Errors
+    /// Those of [`Compaction::run`], and of `watch`; the SSTables stay as they were. SSTables that are corrupt are not tried
+    /// again.
+    pub fn compact_in_background(
+        &self,
+        now: i64,
+        begin: impl FnOnce(),
+        watch: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<InBackground> {
+        let running = self.compacting.running.read();
+        let _running = running.unwrap_or_else(PoisonError::into_inner);
+        let is_enabled = self
+            .compacting
+            .params
+            .as_ref()
+            .is_some_and(|p| p.is_enabled);
+        if !is_enabled || self.is_retired() {
+            return Ok(InBackground::Nothing);
+        }
+        let Some((planned, _busy)) = self.plan_next(now) else {
+            return Ok(InBackground::Nothing);
+        };
+        begin();
+        match self.run_planned(&planned, now, None, watch) {
+            Ok(Some(compacted)) => Ok(InBackground::Done(compacted)),
+            Ok(None) => Ok(InBackground::Interrupted),
+            Err(e) => {
+                if e.kind() == ErrorKind::Corrupt {
+                    let ids = planned.removed.iter().map(|candidate| candidate.id.clone());
+                    self.compacting.plan().suspect.extend(ids);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    fn plan_next(&self, now: i64) -> Option<(Planned, Busy<'_>)> {
+        let mut plan = self.compacting.plan();
+        let gc_before = gc_before_of(&self.schema, now);
+        let snapshot = Snapshot::new(self.view(), &plan, gc_before);
+        for group in snapshot.groups.keys() {
+            let strategies = &mut plan.strategies;
+            let choice = self.with_strategy(
+                strategies,
+                &snapshot,
+                *group,
+                (now, gc_before),
+                |strategy, situation| strategy.next(situation),
+            );
+            if let Some(choice) = choice {
+                let planned = Planned::new(&snapshot, *group, choice);
+                let ids: Vec<SSTableId> = planned.removed.iter().map(|c| c.id.clone()).collect();
+                plan.busy.extend(ids.iter().cloned());
+                let compacting = &self.compacting;
+                return Some((planned, Busy { compacting, ids }));
+            }
+        }
+        None
+    }
+
+    fn with_strategy<T>(
+        &self,
+        strategies: &mut BTreeMap<Group, Strategy>,
+        snapshot: &Snapshot,
+        group: Group,
+        (now, gc_before): (i64, i64),
+        ask: impl FnOnce(&mut Strategy, &Situation<'_>) -> T,
+    ) -> T {
+        let members = snapshot.groups.get(&group).map_or(&[][..], |m| m);
+        let share_outside = |i: usize, ranges: &[(i64, i64)]| {
+            let live = snapshot.view.live.get(i)?;
+            share_outside(&live.sstable, ranges).ok().flatten()
+        };
+        let stats = *self.compacting.stats();
+        let situation = Situation {
+            live: &snapshot.candidates,
+            members,
+            is_repaired: group.is_repaired,
+            now,
+            gc_before,
+            min_timestamp_in_memory: min_timestamp_in_memory(&snapshot.view.memtables),
+            flush_bytes: match stats.flushes {
+                0 => f64::NAN,
+                _ => stats.flush_average,
+            },
+            has_numeric_tokens: snapshot.has_numeric_tokens,
+            share_outside: &share_outside,
+        };
+        let default = CompactionParams::default();
+        let params = self.compacting.params.as_ref().unwrap_or(&default);
+        let strategy = strategies
+            .entry(group)
+            .or_insert_with(|| Strategy::new(params, &snapshot.candidates, members, now));
+        ask(strategy, &situation)
+    }
+
+    /// Compacts all that there is, as the table's strategy does: into one SSTable, into levels filled from the first on, into
+    /// one for each window of time, or for each shard of what overlaps. Purges what is older than the table's gc_grace, or than
+    /// `gc_before` (seconds since 1970), and hides nothing that is in memory. `now` is in seconds since 1970. What compacts in
+    /// the background is interrupted.
+    ///
+    /// # Errors
+    /// Those of [`Compaction::run`]; `InvalidInput` if the table is altered or dropped meanwhile. Each of these compactions is
+    /// done whole, or not at all.
+    pub fn compact(
+        &self,
+        now: i64,
+        gc_before: Option<i64>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let _alone = self.compacting.alone(false);
+        self.check_present()?;
+        let before = gc_before.unwrap_or_else(|| gc_before_of(&self.schema, now));
+        let planned: Vec<Planned> = {
+            let mut plan = self.compacting.plan();
+            // Who asks wants all of it.
+            plan.suspect.clear();
+            let snapshot = Snapshot::new(self.view(), &plan, before);
+            let mut planned = Vec::new();
+            for group in snapshot.groups.keys() {
+                let strategies = &mut plan.strategies;
+                let choices = self.with_strategy(
+                    strategies,
+                    &snapshot,
+                    *group,
+                    (now, before),
+                    Strategy::major,
+                );
+                let choices = choices.into_iter();
+                planned.extend(choices.map(|choice| Planned::new(&snapshot, *group, choice)));
+            }
+            planned
+        };
+        self.run_all(&planned, now, gc_before, watch)
+    }
+
+    /// Compacts SSTables that are named, all into one unless the table's strategy splits them.
+    ///
+    /// # Errors
+    /// As of [`compact`](Self::compact); `NotFound` for one that is not live; `InvalidInput` for SSTables of which some are
+    /// repaired, or take part in a repair, and others not.
+    pub fn compact_sstables(
+        &self,
+        ids: &[SSTableId],
+        now: i64,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let _alone = self.compacting.alone(false);
+        self.check_present()?;
+        let before = gc_before_of(&self.schema, now);
+        let planned = {
+            let mut plan = self.compacting.plan();
+            let snapshot = Snapshot::new(self.view(), &plan, before);
+            let mut inputs = BTreeSet::new();
+            for id in ids {
+                let found = snapshot.candidates.iter().position(|c| c.id == *id);
+                inputs.insert(found.ok_or_else(|| {
+                    Error::not_found(format!("the SSTable {id} is none of the table's"))
+                        .in_file(&self.directory)
+                })?);
+            }
+            let of = |group: &&Group| snapshot.groups[*group].iter().any(|i| inputs.contains(i));
+            let groups: Vec<Group> = snapshot.groups.keys().filter(of).copied().collect();
+            let group = match *groups {
+                [] => return self.run_all(&[], now, None, watch),
+                [group] => group,
+                _ => {
+                    return Err(Error::invalid(
+                        "SSTables that are repaired, or take part in a repair, cannot be merged with others",
+                    ));
+                }
+            };
+            let inputs = inputs.into_iter().collect();
+            let strategies = &mut plan.strategies;
+            let choice = self.with_strategy(
+                strategies,
+                &snapshot,
+                group,
+                (now, before),
+                |s, situation| s.user_defined(situation, inputs),
+            );
+            Planned::new(&snapshot, group, choice)
+        };
+        self.run_all(&[planned], now, None, watch)
+    }
+
+    fn run_all(
+        &self,
+        planned: &[Planned],
+        now: i64,
+        gc_before: Option<i64>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let mut all = Compacted {
+            written: Vec::new(),
+            expired: 0,
+        };
+        for planned in planned {
+            let mut watch = |progress: Progress| watch(progress.rows);
+            let Some(one) = self.run_planned(planned, now, gc_before, &mut watch)? else {
+                return Err(Error::invalid(format!(
+                    "{} was to be altered, truncated or dropped while it was compacted",
+                    self.schema.full_name()
+                )));
+            };
+            all.written.extend(one.written);
+            all.expired += one.expired;
+        }
+        Ok(all)
+    }
+
+    /// `None` if somebody could not wait for its end.
+    fn run_planned(
+        &self,
+        planned: &Planned,
+        now: i64,
+        gc_before: Option<i64>,
+        watch: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<Option<Compacted>> {
+        let view = self.view();
+        let old = &planned.inputs;
+        let is_other = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
+        let others = view.live.iter().filter(is_other);
+        // Files of one's own: past the cache, and with counters of their own.
+        let open = OpenOptions {
+            cache: None,
+            keys: None,
+            ..self.storage.open.clone()
+        };
+        let inputs = old.iter().map(|live| live.sstable.descriptor().clone());
+        let inputs = inputs.map(|descriptor| SSTable::open_descriptor(descriptor, &open));
+        let version = self.storage.version;
+        let compression = WriteOptions::of_table(&self.schema)?.compression;
+        let destination = Destination {
+            directory: &self.directory,
+            version,
+            compression: match compression {
+                Some(options) => CompressionChange::As(options),
+                None => CompressionChange::Without,
+            },
+            chunk_length: None,
+            split: planned.choice.split,
+            operation: "compaction",
+        };
+        let compaction = Compaction {
+            schema: (*self.schema).clone(),
+            inputs: inputs.collect::<Result<_>>()?,
+            others: others.map(|live| live.sstable.clone()).collect(),
+            memtables: view.memtables.clone(),
+            now,
+            gc_before,
+            level: planned.choice.level,
+            ignores_overlaps: planned.choice.ignores_overlaps,
+        };
+        drop(view);
+        let bytes_read = || {
+            let inputs = compaction.inputs.iter();
+            inputs.map(|input| input.data().source().bytes_read()).sum()
+        };
+        let mut is_interrupted = false;
+        let mut watch = |rows: u64| {
+            watch(Progress {
+                rows,
+                bytes_read: bytes_read(),
+            })?;
+            is_interrupted = self.compacting.is_waited_for();
+            match is_interrupted {
+                true => Err(Error::invalid("the compaction was interrupted")),
+                false => Ok(()),
+            }
+        };
+        let began = self.storage.metrics.begin(Operation::Compaction);
+        let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
+        let compacted = compaction.run(&mut transaction, &destination, &mut watch);
+        self.compacting.stats().read_bytes += bytes_read();
+        let metrics = &self.storage.metrics;
+        metrics.count(Count::CompactionReadBytes, bytes_read());
+        let compacted = match compacted {
+            Err(_) if is_interrupted => return Ok(None),
+            compacted => compacted?,
+        };
+        let new = self.replace(transaction, old, &compacted.written)?;
+        metrics.count(Count::CompactionWrittenBytes, on_disk(&compacted.written));
+        metrics.end(Operation::Compaction, began);
+        self.note(planned, &compacted, &new);
+        Ok(Some(compacted))
+    }
+
+    /// Counts a compaction, and tells the strategy.
+    fn note(&self, planned: &Planned, compacted: &Compacted, new: &[Arc<Live>]) {
+        let mut stats = self.compacting.stats();
+        stats.compactions += 1;
+        stats.written_bytes += on_disk(&compacted.written);
+        stats.expired_sstables += compacted.expired as u64;
+        drop(stats);
+        let known = new.iter();
+        let known = known.map(|live| live.known.get_or_init(|| Known::of(&live.sstable)));
+        let added: Vec<Candidate> = known.map(|known| known.candidate.clone()).collect();
+        if let Some(strategy) = self.compacting.plan().strategies.get_mut(&planned.group) {
+            strategy.replaced(&planned.removed, &added);
+        }
+    }
+}
+
+fn on_disk(written: &[Written]) -> u64 {
+    written.iter().map(|written| written.on_disk).sum()
+}
+
+/// About which share of an SSTable's data has tokens in none of the ranges; `None` without an index that can tell
+/// (`SSTableReader.{estimatedKeysForRanges,isEstimationInformative}`).
+fn share_outside(sstable: &SSTable, ranges: &[(i64, i64)]) -> Result<Option<f64>> {
+    let Some(index) = sstable.partition_index()? else {
+        return Ok(None);
+    };
+    if let PartitionIndex::Big { primary, .. } = &index
+        && primary.summary().is_none_or(|summary| summary.len() <= 2)
+    {
+        return Ok(None);
+    }
+    let partitioner = sstable.partitioner();
+    if *partitioner != Partitioner::Murmur3 {
+        return Ok(None);
+    }
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable();
+    let length = sstable.data().len();
+    let offset = |position: PartitionPosition<'_>| -> Result<u64> {
+        let found = index.lower_bound(partitioner, &position)?;
+        Ok(found.map_or(length, |located| located.data_position))
+    };
+    let (mut inside, mut end) = (0, 0);
+    for (first, last) in sorted {
+        let from = offset(PartitionPosition::Before(Token::Long(first)))?.max(end);
+        let to = offset(PartitionPosition::After(Token::Long(last)))?;
+        inside += to.saturating_sub(from);
+        end = end.max(to);
+    }
+    Ok(Some(1.0 - inside as f64 / length.max(1) as f64))
+}
