@@ -107,6 +107,8 @@ struct Plan {
     busy: BTreeSet<SSTableId>,
     /// Not to be tried again, for they cannot be read.
     suspect: BTreeSet<SSTableId>,
+    /// Compactions at one time: when that was, and what they made. Their tombstones cannot go before it is later.
+    fresh: (i64, BTreeSet<SSTableId>),
 }
 
 /// SSTables that may be compacted together.
@@ -241,7 +243,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn new(view: Arc<View>, plan: &Plan, gc_before: i64) -> Self {
+    fn new(view: Arc<View>, plan: &Plan, now: i64, gc_before: i64) -> Self {
         let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
         let mut candidates = Vec::with_capacity(view.live.len());
         for (i, live) in view.live.iter().enumerate() {
@@ -252,8 +254,10 @@ impl Snapshot {
             candidate.is_busy = plan.busy.contains(id) || plan.suspect.contains(id);
             let has_uint = live.sstable.descriptor().version.has_uint_deletion_time();
             let stats = live.sstable.statistics().stats.as_ref();
-            candidate.droppable_ratio =
-                stats.map_or(0.0, |s| s.droppable_tombstone_ratio(has_uint, gc_before));
+            let is_fresh = plan.fresh.0 == now && plan.fresh.1.contains(&candidate.id);
+            candidate.droppable_ratio = stats
+                .filter(|_| !is_fresh)
+                .map_or(0.0, |s| s.droppable_tombstone_ratio(has_uint, gc_before));
             candidates.push(candidate);
         }
         let has_numeric_tokens = *view.reader.partitioner() == Partitioner::Murmur3;
@@ -387,7 +391,7 @@ impl Table {
     fn plan_next(&self, now: i64) -> Option<(Planned, Busy<'_>)> {
         let mut plan = self.compacting.plan();
         let gc_before = gc_before_of(&self.schema, now);
-        let snapshot = Snapshot::new(self.view(), &plan, gc_before);
+        let snapshot = Snapshot::new(self.view(), &plan, now, gc_before);
         for group in snapshot.groups.keys() {
             let strategies = &mut plan.strategies;
             let choice = self.with_strategy(
@@ -465,7 +469,7 @@ impl Table {
             let mut plan = self.compacting.plan();
             // Who asks wants all of it.
             plan.suspect.clear();
-            let snapshot = Snapshot::new(self.view(), &plan, before);
+            let snapshot = Snapshot::new(self.view(), &plan, now, before);
             let mut planned = Vec::new();
             for group in snapshot.groups.keys() {
                 let strategies = &mut plan.strategies;
@@ -500,7 +504,7 @@ impl Table {
         let before = gc_before_of(&self.schema, now);
         let planned = {
             let mut plan = self.compacting.plan();
-            let snapshot = Snapshot::new(self.view(), &plan, before);
+            let snapshot = Snapshot::new(self.view(), &plan, now, before);
             let mut inputs = BTreeSet::new();
             for id in ids {
                 let found = snapshot.candidates.iter().position(|c| c.id == *id);
@@ -632,12 +636,12 @@ impl Table {
         let new = self.replace(transaction, old, &compacted.written)?;
         metrics.count(Count::CompactionWrittenBytes, on_disk(&compacted.written));
         metrics.end(Operation::Compaction, began);
-        self.note(planned, &compacted, &new);
+        self.note(planned, now, &compacted, &new);
         Ok(Some(compacted))
     }
 
     /// Counts a compaction, and tells the strategy.
-    fn note(&self, planned: &Planned, compacted: &Compacted, new: &[Arc<Live>]) {
+    fn note(&self, planned: &Planned, now: i64, compacted: &Compacted, new: &[Arc<Live>]) {
         let mut stats = self.compacting.stats();
         stats.compactions += 1;
         stats.written_bytes += on_disk(&compacted.written);
@@ -646,7 +650,13 @@ impl Table {
         let known = new.iter();
         let known = known.map(|live| live.known.get_or_init(|| Known::of(&live.sstable)));
         let added: Vec<Candidate> = known.map(|known| known.candidate.clone()).collect();
-        if let Some(strategy) = self.compacting.plan().strategies.get_mut(&planned.group) {
+        let mut plan = self.compacting.plan();
+        if plan.fresh.0 != now {
+            plan.fresh = (now, BTreeSet::new());
+        }
+        let ids = added.iter().map(|candidate| candidate.id.clone());
+        plan.fresh.1.extend(ids);
+        if let Some(strategy) = plan.strategies.get_mut(&planned.group) {
             strategy.replaced(&planned.removed, &added);
         }
     }
