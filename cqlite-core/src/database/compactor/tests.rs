@@ -510,10 +510,10 @@ fn an_sstable_is_rewritten_for_its_tombstones_alone() {
     let mut session = database.session();
     for p in 0..10 {
         let insert = format!("INSERT INTO ks.size_tiered (p, c, v) VALUES ({p}, 0, 'v')");
-        run(&mut session, 0, &insert);
+        run(&mut session, 1, &insert);
         run(
             &mut session,
-            0,
+            1,
             &format!("DELETE FROM ks.size_tiered WHERE p = {p} AND c > 0"),
         );
     }
