@@ -189,8 +189,9 @@ impl Known {
         let data = std::fs::metadata(sstable.data().source().path());
         let modified = data.and_then(|m| m.modified()).unwrap_or(UNIX_EPOCH);
         let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let keys = stats.and_then(|s| s.key_range.clone());
         // Whoever reads the SSTable will tell what is wrong with its index.
-        let keys = first_and_last_key(sstable).ok().flatten();
+        let keys = keys.or_else(|| first_and_last_key(sstable).ok().flatten());
         let position = |key: Vec<u8>| KeyPosition {
             token: match sstable.partitioner().token(&key) {
                 Token::Long(token) => token,
@@ -623,6 +624,9 @@ impl Table {
                 false => Ok(()),
             }
         };
+        let sstables = old.len();
+        let span = tracing::info_span!("compaction", table = %self.schema.full_name(), sstables);
+        let _span = span.enter();
         let began = self.storage.metrics.begin(Operation::Compaction);
         let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
         let compacted = compaction.run(&mut transaction, &destination, &mut watch);
