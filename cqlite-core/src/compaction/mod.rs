@@ -23,7 +23,7 @@ pub use strategy::CompactionParams;
 use crate::memtable::Memtable;
 use crate::merge::purge::{Purge, PurgeRules, Purgeable};
 use crate::model::{PartitionSource, StreamHeader};
-use crate::partitioner::TokenRange;
+use crate::partitioner::{Partitioner, TokenRange};
 use crate::read::TableReader;
 use crate::schema::{Column, TableKind, TableSchema};
 use crate::sstable::component::statistics::SerializationHeader;
@@ -130,25 +130,51 @@ impl Compaction {
         destination: &Destination<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Compacted> {
-        let purges = !self.purges_only_repaired() || self.inputs.iter().all(is_repaired);
-        let gc_before = self.gc_before();
         let overlaps = Overlaps::new(&self.others)?;
+        let purgeable = |partitioner: &Partitioner, key: &[u8]| {
+            overlaps.purgeable_with(&self.memtables, partitioner, key)
+        };
+        let living = self.living()?;
+        self.merge(&living, &purgeable, transaction, destination, watch)
+    }
+
+    fn purges(&self) -> bool {
+        !self.purges_only_repaired() || self.inputs.iter().all(is_repaired)
+    }
+
+    /// The inputs that are not left out whole.
+    pub(crate) fn living(&self) -> Result<Vec<Arc<SSTable>>> {
         let mut inputs = self.inputs.clone();
-        if purges {
-            let expired: Vec<bool> = match self.ignores_overlaps {
-                true => {
-                    let inputs = inputs.iter();
-                    inputs.map(|s| expired::has_expired(s, gc_before)).collect()
-                }
-                false => {
-                    let others = overlaps.meeting(&inputs)?;
-                    let oldest = min_timestamp_in_memory(&self.memtables);
-                    fully_expired(&inputs, &others, oldest, gc_before)
-                }
-            };
-            let mut expired = expired.iter();
-            inputs.retain(|_| !expired.next().copied().unwrap_or_default());
+        if !self.purges() {
+            return Ok(inputs);
         }
+        let gc_before = self.gc_before();
+        let expired: Vec<bool> = match self.ignores_overlaps {
+            true => {
+                let inputs = inputs.iter();
+                inputs.map(|s| expired::has_expired(s, gc_before)).collect()
+            }
+            false => {
+                let others = Overlaps::new(&self.others)?.meeting(&inputs)?;
+                let oldest = min_timestamp_in_memory(&self.memtables);
+                fully_expired(&inputs, &others, oldest, gc_before)
+            }
+        };
+        let mut expired = expired.iter();
+        inputs.retain(|_| !expired.next().copied().unwrap_or_default());
+        Ok(inputs)
+    }
+
+    /// Merges inputs, and purges what `purgeable` says of a key.
+    pub(crate) fn merge(
+        &self,
+        inputs: &[Arc<SSTable>],
+        purgeable: &dyn Fn(&Partitioner, &[u8]) -> Result<Purgeable>,
+        transaction: &mut Transaction,
+        destination: &Destination<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Compacted> {
+        let purges = self.purges();
         let expired = self.inputs.len() - inputs.len();
         let Some(newest) = inputs.iter().max_by_key(|s| s.descriptor().id.clone()) else {
             return Ok(Compacted {
@@ -158,34 +184,23 @@ impl Compaction {
         };
         let mut options = destination.options(newest)?;
         options.operation = destination.operation;
-        options.provenance = provenance(&inputs)?;
+        options.provenance = provenance(inputs)?;
         options.provenance.level = self.level;
-        options.estimated_keys = approximate_key_count(&inputs)?;
-        let bases = merged_header(&inputs)?.encoding_stats();
-        let reader = TableReader::open(narrowed(&self.schema, &inputs), inputs.clone())?;
+        options.estimated_keys = approximate_key_count(inputs)?;
+        let bases = merged_header(inputs)?.encoding_stats();
+        let reader = TableReader::open(narrowed(&self.schema, inputs), inputs.to_vec())?;
         let header = SerializationHeader::of_stream(reader.header(), bases);
         let rules = PurgeRules {
             now: self.now,
-            gc_before,
+            gc_before: self.gc_before(),
             strict_liveness: self.schema.strict_liveness,
         };
         let merge = reader.scan(&TokenRange::ALL)?;
-        let mut purge = Purge::new(merge, rules, |key| {
-            if !purges {
-                return Ok(Purgeable::Nothing);
-            }
-            let memtables = self.memtables.iter().filter(|memtable| memtable.has(key));
-            let in_memory = min_timestamp_in_memory(memtables);
-            let elsewhere = overlaps.purgeable(reader.partitioner(), key)?;
-            Ok(match (in_memory, elsewhere) {
-                (None, elsewhere) => elsewhere,
-                (Some(_), Purgeable::Nothing) => Purgeable::Nothing,
-                (Some(oldest), Purgeable::All) => Purgeable::Before(oldest),
-                (Some(oldest), Purgeable::Before(other)) => Purgeable::Before(oldest.min(other)),
-            })
+        let mut purge = Purge::new(merge, rules, |key| match purges {
+            true => purgeable(reader.partitioner(), key),
+            false => Ok(Purgeable::Nothing),
         });
-        let written =
-            destination.write(&mut purge, header, options, &inputs, transaction, watch)?;
+        let written = destination.write(&mut purge, header, options, inputs, transaction, watch)?;
         Ok(Compacted { written, expired })
     }
 

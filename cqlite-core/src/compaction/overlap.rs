@@ -2,7 +2,9 @@
 //!
 //! Authority: `o.a.c.db.compaction.CompactionController.getPurgeEvaluator`.
 
+use super::min_timestamp_in_memory;
 use crate::Result;
+use crate::memtable::Memtable;
 use crate::merge::purge::Purgeable;
 use crate::partitioner::Partitioner;
 use crate::sstable::SSTable;
@@ -92,6 +94,27 @@ impl Overlaps {
         Ok(match oldest {
             None => Purgeable::All,
             Some(oldest) => Purgeable::Before(oldest),
+        })
+    }
+
+    /// [`purgeable`](Self::purgeable), and hide nothing in memtables either.
+    ///
+    /// # Errors
+    /// As of [`purgeable`](Self::purgeable).
+    pub fn purgeable_with(
+        &self,
+        memtables: &[Arc<Memtable>],
+        partitioner: &Partitioner,
+        key: &[u8],
+    ) -> Result<Purgeable> {
+        let memtables = memtables.iter().filter(|memtable| memtable.has(key));
+        let in_memory = min_timestamp_in_memory(memtables);
+        let elsewhere = self.purgeable(partitioner, key)?;
+        Ok(match (in_memory, elsewhere) {
+            (None, elsewhere) => elsewhere,
+            (Some(_), Purgeable::Nothing) => Purgeable::Nothing,
+            (Some(oldest), Purgeable::All) => Purgeable::Before(oldest),
+            (Some(oldest), Purgeable::Before(other)) => Purgeable::Before(oldest.min(other)),
         })
     }
 }

@@ -8,15 +8,17 @@
 use super::{Live, Table, View, lock};
 use crate::compaction::strategy::{Candidate, Choice, KeyPosition, Situation, Strategy};
 use crate::compaction::{
-    Compacted, Compaction, CompactionParams, CompressionChange, Destination, Watch,
+    Compacted, Compaction, CompactionParams, CompressionChange, Destination, Overlaps, Watch,
     first_and_last_key, gc_before_of, min_timestamp_in_memory,
 };
+use crate::merge::purge::Purgeable;
 use crate::metrics::{Count, Operation};
 use crate::partitioner::{PartitionPosition, Partitioner, Token};
 use crate::schema::TableSchema;
 use crate::sstable::index::PartitionIndex;
 use crate::sstable::{OpenOptions, SSTable, SSTableId, Transaction, WriteOptions, Written};
 use crate::{Error, ErrorKind, Result};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -572,10 +574,13 @@ impl Table {
         gc_before: Option<i64>,
         watch: &mut dyn FnMut(Progress) -> Result<()>,
     ) -> Result<Option<Compacted>> {
-        let view = self.view();
         let old = &planned.inputs;
-        let is_other = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
-        let others = view.live.iter().filter(is_other);
+        let others = |view: &View| -> Vec<Arc<SSTable>> {
+            let is_other = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
+            let others = view.live.iter().filter(is_other);
+            others.map(|live| live.sstable.clone()).collect()
+        };
+        let view = self.view();
         // Files of one's own: past the cache, and with counters of their own.
         let open = OpenOptions {
             cache: None,
@@ -597,23 +602,45 @@ impl Table {
             split: planned.choice.split,
             operation: "compaction",
         };
-        let compaction = Compaction {
+        let mut compaction = Compaction {
             schema: (*self.schema).clone(),
             inputs: inputs.collect::<Result<_>>()?,
-            others: others.map(|live| live.sstable.clone()).collect(),
+            others: others(&view),
             memtables: view.memtables.clone(),
             now,
             gc_before,
             level: planned.choice.level,
             ignores_overlaps: planned.choice.ignores_overlaps,
         };
+        let living = compaction.living()?;
+        // It may take long: what is elsewhere is looked at as it is by then, and nothing is kept that others let go.
+        compaction.others.clear();
+        compaction.memtables.clear();
         drop(view);
+        let elsewhere: RefCell<Option<(Arc<View>, Overlaps)>> = RefCell::default();
+        let purgeable = |partitioner: &Partitioner, key: &[u8]| {
+            let view = self.view();
+            let mut known = elsewhere.borrow_mut();
+            match &*known {
+                Some((of, _)) if Arc::ptr_eq(of, &view) => {}
+                _ => *known = Some((view.clone(), Overlaps::new(&others(&view))?)),
+            }
+            match &*known {
+                Some((_, overlaps)) => overlaps.purgeable_with(&view.memtables, partitioner, key),
+                None => Ok(Purgeable::Nothing),
+            }
+        };
         let bytes_read = || {
             let inputs = compaction.inputs.iter();
             inputs.map(|input| input.data().source().bytes_read()).sum()
         };
         let mut is_interrupted = false;
         let mut watch = |rows: u64| {
+            let present = self.view();
+            elsewhere
+                .borrow_mut()
+                .take_if(|(view, _)| !Arc::ptr_eq(view, &present));
+            drop(present);
             watch(Progress {
                 rows,
                 bytes_read: bytes_read(),
@@ -629,7 +656,13 @@ impl Table {
         let _span = span.enter();
         let began = self.storage.metrics.begin(Operation::Compaction);
         let mut transaction = Transaction::begin(&self.directory, version, "compaction")?;
-        let compacted = compaction.run(&mut transaction, &destination, &mut watch);
+        let compacted = compaction.merge(
+            &living,
+            &purgeable,
+            &mut transaction,
+            &destination,
+            &mut watch,
+        );
         self.compacting.stats().read_bytes += bytes_read();
         let metrics = &self.storage.metrics;
         metrics.count(Count::CompactionReadBytes, bytes_read());

@@ -504,3 +504,79 @@ fn overlapping_sstables_of_a_density_are_merged() {
     let mut unified = strategy(&leveled, &live);
     assert_eq!(ask(&mut unified, &live, 0), Some((0..16).collect()));
 }
+
+/// What Cassandra chooses.
+const CHOICES: &str = include_str!("choices.txt");
+
+/// Two options, made-up SSTables and what is chosen of them.
+fn choices(kind: &str, check: impl Fn(&str, &[Candidate], &str)) {
+    let mut count = 0;
+    for line in CHOICES.lines() {
+        let Some(line) = line.strip_prefix(kind).and_then(|l| l.strip_prefix(' ')) else {
+            continue;
+        };
+        count += 1;
+        let (question, answer) = line.split_once("->").unwrap();
+        let (options, sstables): (Vec<&str>, Vec<&str>) = question
+            .split_whitespace()
+            .partition(|word| !word.contains(':'));
+        let live = sstables.iter().map(|word| {
+            let fields: Vec<&str> = word.split(':').collect();
+            let [id, level, first, last, bytes, timestamp] = fields[..6] else {
+                panic!("{word}");
+            };
+            let tokens = (first.parse().unwrap(), last.parse().unwrap());
+            Candidate {
+                level: level.parse().unwrap(),
+                max_timestamp: timestamp.parse().unwrap(),
+                is_busy: fields.len() > 6,
+                ..candidate(id.parse().unwrap(), tokens, bytes.parse().unwrap())
+            }
+        });
+        check(&options.join(" "), &live.collect::<Vec<_>>(), answer.trim());
+    }
+    assert!(count > 5, "{kind}");
+}
+
+#[test]
+fn choices_are_cassandras() {
+    choices("lcs", |fanout, live, answer| {
+        let options = format!(
+            "{{'class': 'LeveledCompactionStrategy', 'sstable_size_in_mb': 1, 'fanout_size': {fanout}, \
+             'tombstone_threshold': 1}}"
+        );
+        // Nothing was compacted before.
+        let params = CompactionParams::parse_cql(&options).unwrap();
+        let mut levels = Strategy::new(&params, &[], &[], 0);
+        let chosen = choose(&mut levels, live, 0).map_or("none".into(), |mut choice| {
+            choice.inputs.sort_unstable();
+            format!("{:?} {}", choice.inputs, choice.level)
+        });
+        assert_eq!(chosen, answer, "fanout {fanout}, {live:?}");
+    });
+    for (kind, class) in [
+        ("stcs", "'SizeTieredCompactionStrategy'"),
+        (
+            "twcs",
+            "'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS'",
+        ),
+    ] {
+        choices(kind, |thresholds, live, answer| {
+            let (min, max) = thresholds.split_once(' ').unwrap();
+            let options =
+                format!("{{'class': {class}, 'min_threshold': {min}, 'max_threshold': {max}}}");
+            let chosen = ask(&mut strategy(&options, live), live, 0).unwrap_or_default();
+            assert_eq!(format!("{chosen:?}"), answer, "{thresholds}, {live:?}");
+        });
+    }
+    choices("ucs", |options, live, answer| {
+        let (limit, scaling) = options.split_once(' ').unwrap();
+        let options = format!(
+            "{{'class': 'UnifiedCompactionStrategy', 'scaling_parameters': '{scaling}', 'min_sstable_size': '0B', \
+             'flush_size_override': '1MiB', 'max_sstables_to_compact': {limit}}}"
+        );
+        let chosen = ask(&mut strategy(&options, live), live, 0);
+        let chosen = chosen.map_or("none".into(), |chosen| format!("{chosen:?}"));
+        assert_eq!(chosen, answer, "{options}, {live:?}");
+    });
+}

@@ -156,7 +156,13 @@ fn expected(model: &Model) -> Vec<String> {
 fn answers_are_those_of_a_model_whatever_the_strategy_compacts() {
     for (seed, (name, _)) in STRATEGIES.iter().enumerate() {
         let directory = tempfile::tempdir().unwrap();
-        let mut database = open(directory.path());
+        // Also several at once.
+        let options = DatabaseOptions {
+            compactors: 1 + seed % 3,
+            ..options()
+        };
+        let open = || Database::open(directory.path(), options.clone()).unwrap();
+        let mut database = open();
         define(&database);
         let mut model = Model::new();
         let mut random = Random(77 + seed as u64);
@@ -187,7 +193,7 @@ fn answers_are_those_of_a_model_whatever_the_strategy_compacts() {
                 total.flushes += stats.flushes;
                 drop((session, table));
                 database.close().unwrap();
-                database = open(directory.path());
+                database = open();
             }
         }
         database.wait_for_compactions().unwrap();
