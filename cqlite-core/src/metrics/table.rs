@@ -14,7 +14,7 @@ pub enum TableCount {
     Slices,
     /// Reads of a token range.
     Scans,
-    /// SSTables that had the partition that was read, as filter and index told.
+    /// SSTables that had the partition that was read.
     SSTables,
     /// SSTables whose keys lie elsewhere.
     SkippedByKeys,
@@ -97,6 +97,7 @@ pub struct ReadStats {
 #[derive(Debug)]
 pub struct TableMetrics {
     registry: Arc<Metrics>,
+    /// Of [`TableCount::SSTables`] what is more than one a read, or less: most reads need not count it then.
     counts: Counters<{ TableCount::ALL.len() }>,
 }
 
@@ -116,7 +117,14 @@ impl TableMetrics {
 
     /// What was counted so far.
     pub fn get(&self, what: TableCount) -> u64 {
-        self.counts.get(what as usize)
+        let count = |what| self.counts.get(what as usize);
+        match what {
+            TableCount::SSTables => {
+                let reads = count(TableCount::Reads) + count(TableCount::Slices);
+                reads.wrapping_add(count(what))
+            }
+            what => count(what),
+        }
     }
 
     /// Counts a read; if it is one that is timed, what notes its end.
@@ -138,11 +146,19 @@ impl TableMetrics {
         })
     }
 
-    /// Adds what a read met.
+    /// Adds how many SSTables a scan did not need.
+    pub(crate) fn note_scan(&self, skipped: u64) {
+        self.counts.add(TableCount::SkippedByKeys as usize, skipped);
+    }
+
+    /// Adds what the read of a partition met.
     #[inline]
     pub(crate) fn note(&self, stats: &ReadStats) {
+        if stats.sstables != 1 {
+            let more = u64::from(stats.sstables).wrapping_sub(1);
+            self.counts.add(TableCount::SSTables as usize, more);
+        }
         let counts = [
-            (TableCount::SSTables, stats.sstables),
             (TableCount::SkippedByKeys, stats.by_keys),
             (TableCount::SkippedByFilter, stats.by_filter),
             (TableCount::SkippedByClustering, stats.by_clustering),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 fn snapshot() -> Snapshot {
     let registry = Arc::new(Metrics::default());
     let table = Arc::new(TableMetrics::new(registry.clone()));
-    for _ in 0..40 {
+    for _ in 0..130 {
         let read = table.begin_read(Operation::Read);
         table.note(&ReadStats {
             sstables: 2,
@@ -21,7 +21,7 @@ fn snapshot() -> Snapshot {
         }
     }
     drop(table.begin_read(Operation::Scan));
-    for _ in 0..33 {
+    for _ in 0..129 {
         let began = registry.begin(Operation::Write);
         registry.end(Operation::Write, began);
     }
@@ -54,16 +54,17 @@ fn snapshot() -> Snapshot {
 fn counts_are_exact_and_times_of_a_sample() {
     let snapshot = snapshot();
     let read = snapshot.operation(Operation::Read).unwrap();
-    assert_eq!((read.count, read.latency.recorded), (40, 3));
+    assert_eq!((read.count, read.latency.recorded), (130, 3));
     let scan = snapshot.operation(Operation::Scan).unwrap();
     assert_eq!((scan.count, scan.latency.recorded), (1, 1));
     let write = snapshot.operation(Operation::Write).unwrap();
-    assert_eq!((write.count, write.latency.recorded), (33, 3));
+    assert_eq!((write.count, write.latency.recorded), (129, 3));
     assert_eq!(snapshot.sstables_per_read.recorded, 3);
     assert_eq!(snapshot.sstables_per_read.max, 2);
     let table = &snapshot.tables[0];
-    assert_eq!(table.get(TableCount::SkippedByFilter), 120);
+    assert_eq!(table.get(TableCount::SkippedByFilter), 390);
     assert_eq!(table.get(TableCount::SkippedByNewer), 0);
+    assert_eq!(table.get(TableCount::SSTables), 260);
     assert_eq!(table.sstables_per_read(), Some(2.0));
     assert_eq!(table.tombstone_share(), Some(0.5));
     assert_eq!(table.false_positive_rate(), Some(0.0));
@@ -196,14 +197,14 @@ fn the_text_is_valid_and_says_what_the_snapshot_does() {
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         samples[&(format!("cqlite_{name}"), labels.collect())]
     };
-    assert_eq!(get("operations_total", &[("operation", "read")]), 40.0);
+    assert_eq!(get("operations_total", &[("operation", "read")]), 130.0);
     assert_eq!(get("wait_seconds_sum", &[("for", "room")]), 0.003);
     let table = [
         ("keyspace", "ks"),
         ("table", snapshot.tables[0].name.as_str()),
         ("event", "skipped_by_filter"),
     ];
-    assert_eq!(get("table_events_total", &table), 120.0);
+    assert_eq!(get("table_events_total", &table), 390.0);
     assert_eq!(
         get(
             "cache_lookups_total",
@@ -231,9 +232,9 @@ fn the_text_is_valid_and_says_what_the_snapshot_does() {
 #[test]
 fn json_has_what_the_snapshot_has() {
     let json = snapshot().to_json();
-    assert_eq!(json["operations"]["read"]["count"], 40);
+    assert_eq!(json["operations"]["read"]["count"], 130);
     assert_eq!(json["operations"]["flush"]["recorded"], 0);
-    assert_eq!(json["tables"][0]["counts"]["skipped_by_filter"], 120);
+    assert_eq!(json["tables"][0]["counts"]["skipped_by_filter"], 390);
     assert_eq!(json["chunk_cache"]["hit_rate"], 0.75);
     assert_eq!(json["waits"]["room"]["max_ns"], 3_000_000);
     assert_eq!(json["bytes"]["compaction_written"], 50);

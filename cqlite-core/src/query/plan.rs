@@ -49,6 +49,8 @@ pub struct Plan {
     pub(super) by_name: bool,
     /// What the statement asks for of each regular column; `None` if for all of them.
     pub(super) queried: Option<Vec<Asked>>,
+    /// The static columns that it asks for, by their indexes.
+    pub(super) queried_statics: Vec<usize>,
     pub(super) outputs: Vec<Selected>,
     pub(super) aggregates: Vec<AggregateCall>,
     pub(super) grouping: Option<Grouping>,
@@ -167,9 +169,10 @@ impl Plan {
             false => restrictions.partitions()?,
         };
         let filter = restrictions.filter(&allowance)?;
-        let (queried, by_name) = queried(schema, &preparer, &outputs, &filter);
+        let (queried, queried_statics, by_name) = queried(schema, &preparer, &outputs, &filter);
         Ok(Plan {
             queried,
+            queried_statics,
             by_name: by_name && !select.distinct,
             partitions,
             slices,
@@ -375,7 +378,7 @@ fn grouping(
     }))
 }
 
-/// What the statement asks for of each regular column, `None` if for all of them; and whether rows can be read by name.
+/// What the statement asks for of each regular column, `None` if for all of them; the static columns that it asks for; and whether rows can be read by name.
 ///
 /// Authority: `ColumnFilter.Builder`, to which a statement without any column but those of the key asks for all;
 /// `SinglePartitionReadCommand.queriesMulticellType`.
@@ -384,7 +387,7 @@ fn queried(
     preparer: &Preparer<'_>,
     outputs: &[Selected],
     filter: &Filter,
-) -> (Option<Vec<Asked>>, bool) {
+) -> (Option<Vec<Asked>>, Vec<usize>, bool) {
     let mut regulars = vec![Asked::Nothing; schema.regulars.len()];
     let mut statics = vec![Asked::Nothing; schema.statics.len()];
     let mut ask = |kind: ColumnKind, index: usize, range: Option<KeyRange>| match kind {
@@ -417,7 +420,8 @@ fn queried(
     let by_name = !schema.is_counter()
         && !columns.any(|(column, asked)| !is_nothing(asked) && column.ty.is_multi_cell());
     let is_all = regulars.iter().all(|asked| *asked == Asked::Everything);
-    ((!is_all).then_some(regulars), by_name)
+    let statics = (0..statics.len()).filter(|i| !is_nothing(&statics[*i]));
+    ((!is_all).then_some(regulars), statics.collect(), by_name)
 }
 
 struct Order<'s> {

@@ -8,6 +8,7 @@ use crate::model::{
     Bound, BoundKind, ClusteringComparator, DeletionTime, MarkerBuf, MarkerRef, PartitionHead,
     PartitionSource, RowRef, Slice, StreamHeader, Unfiltered,
 };
+use crate::schema::Column;
 
 /// One partition, or nothing.
 pub struct Gathered<'a> {
@@ -36,10 +37,10 @@ enum State {
 pub(super) struct Needed<'a> {
     /// Its regular columns, by their indexes.
     pub regulars: &'a [usize],
-    /// Count of its static columns, all of which are needed.
-    pub statics: usize,
-    /// Whether a static column has several cells, of which older ones may be anywhere.
-    pub has_complex_statics: bool,
+    /// Its static columns, by their indexes.
+    pub statics: &'a [usize],
+    /// All static columns.
+    pub columns: &'a [Column],
 }
 
 /// What is still to be read.
@@ -98,8 +99,10 @@ impl<'a> Gathered<'a> {
         comparator: &ClusteringComparator,
     ) -> Left {
         let statics = self.static_row.as_ref().map(OwnedRow::get);
-        let has_statics = !needed.has_complex_statics
-            && statics.is_some_and(|row| has_newer(row, 0..needed.statics, timestamp));
+        // Of a column of several cells older ones may be anywhere.
+        let is_simple = |i: &usize| !needed.columns[*i].ty.is_multi_cell();
+        let has_statics = needed.statics.iter().all(is_simple)
+            && statics.is_some_and(|row| has_newer(row, needed.statics.iter().copied(), timestamp));
         let mut items = self.items.iter();
         let mut next = items.next();
         let mut open = DeletionTime::LIVE;
@@ -132,7 +135,7 @@ impl<'a> Gathered<'a> {
                 left.push(slice.clone());
             }
         }
-        let needs_statics = needed.statics > 0 && !has_statics;
+        let needs_statics = !needed.statics.is_empty() && !has_statics;
         match left.len() {
             0 if !needs_statics => Left::Nothing,
             n if n == wanted.len() => Left::Everything,

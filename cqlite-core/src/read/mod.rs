@@ -17,7 +17,7 @@ use self::memory::{Kept, MemtableRead};
 use self::source::Kind;
 use crate::memtable::{Memtable, MemtableSource};
 use crate::merge::{Merge, MergeRules};
-use crate::metrics::{Operation, ReadStats, TableMetrics};
+use crate::metrics::{Operation, TableMetrics};
 use crate::model::{BoundKind, Slice, StreamHeader};
 use crate::partitioner::{Partitioner, TokenRange};
 use crate::schema::TableSchema;
@@ -49,6 +49,8 @@ pub struct Queried {
     layouts: Option<Vec<Arc<Layout>>>,
     /// For memtables.
     kept: Option<Arc<Kept>>,
+    /// Indexes of the static columns that are asked for.
+    statics: Vec<usize>,
     by_name: bool,
 }
 
@@ -108,6 +110,7 @@ impl TableReader {
             everything: Queried {
                 layouts: None,
                 kept: None,
+                statics: (0..schema.statics.len()).collect(),
                 // No column keeps it from asking for whole rows SSTable by SSTable.
                 by_name: all_by_name,
             },
@@ -200,15 +203,15 @@ impl TableReader {
         for memtable in &self.memtables {
             sources.push(TableSource::new(queried.of_memtable(memtable.scan(range))));
         }
-        let mut stats = ReadStats::default();
+        let mut skipped = 0;
         for (i, member) in self.sstables.iter().enumerate() {
             match member.scan(range, queried.layout(i, member))? {
                 Some(scan) => sources.push(TableSource::new(Kind::Range(Box::new(scan)))),
-                None => stats.by_keys += 1,
+                None => skipped += 1,
             }
         }
         if let Some(metrics) = metrics {
-            metrics.note(&stats);
+            metrics.note_scan(skipped);
         }
         Ok(Partitions::new(
             Merge::new(&self.rules, sources, false),
@@ -247,6 +250,7 @@ impl TableReader {
         Queried {
             layouts,
             kept,
+            statics: self.everything.statics.clone(),
             by_name,
         }
     }
@@ -281,6 +285,13 @@ impl TableReader {
 }
 
 impl Queried {
+    /// Asks for these static columns alone, by their indexes. They are given with the others all the same: what is not asked for
+    /// does not keep rows that are read by their names from being whole.
+    pub fn with_statics(mut self, statics: Vec<usize>) -> Self {
+        self.statics = statics;
+        self
+    }
+
     fn layout(&self, i: usize, member: &Member) -> Arc<Layout> {
         let layouts = self.layouts.as_ref();
         layouts.map_or(&member.layout, |l| &l[i]).clone()

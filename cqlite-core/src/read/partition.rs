@@ -226,11 +226,10 @@ impl<'a> Read<'_, 'a> {
             }
             None => &reader.regulars,
         };
-        let statics = &reader.header().statics;
         let needed = Needed {
             regulars,
-            statics: statics.len(),
-            has_complex_statics: statics.iter().any(|column| column.ty.is_multi_cell()),
+            statics: &self.queried.statics,
+            columns: &reader.header().statics,
         };
         let comparator = reader.rules.comparator();
         gathered.left(wanted, member.max_timestamp, &needed, comparator)

@@ -60,7 +60,9 @@ impl<'a> Inputs<'a> {
             reader,
             comparator: ClusteringComparator::new(&plan.schema.clustering),
             cuts: is_scan && plan.slices != [Slice::ALL],
-            queried: reader.queried(plan.queried.as_deref(), plan.reversed, plan.by_name),
+            queried: reader
+                .queried(plan.queried.as_deref(), plan.reversed, plan.by_name)
+                .with_statics(plan.queried_statics.clone()),
             is_by_name: false,
             source: None,
             next_key: 0,
