@@ -44,6 +44,16 @@ INSERT INTO shop.dropped (k, v) VALUES (1, 1);
 DROP TABLE shop.dropped;
 CREATE TABLE shop.dropped (k int PRIMARY KEY, v text);
 INSERT INTO shop.dropped (k, v) VALUES (1, 'again');
+CREATE TABLE shop.counts (k int, c int, n counter, s counter static, PRIMARY KEY (k, c));
+UPDATE shop.counts SET n = n + 5, s = s - 1 WHERE k = 1 AND c = 1;
+UPDATE shop.counts SET n = n + 5 WHERE k = 1 AND c = 1;
+BEGIN COUNTER BATCH
+    UPDATE shop.counts SET n = n - 3 WHERE k = 2 AND c = 1;
+    UPDATE shop.counts SET n = n - 3 WHERE k = 2 AND c = 2;
+APPLY BATCH;
+DELETE FROM shop.counts WHERE k = 2 AND c = 1;
+INSERT INTO shop.plain (k, v) VALUES (11, 'new') IF NOT EXISTS;
+UPDATE shop.plain SET v = 'changed' WHERE k = 11 IF v = 'new';
 """
 
 CHANGED = [
@@ -52,6 +62,8 @@ CHANGED = [
     "DELETE FROM shop.plain WHERE k = 10",
     "ALTER TYPE shop.address ADD zip text",
     "UPDATE shop.rich SET away.zip = 'z', t = t - {'p'} WHERE k = 'a' AND \"C\" = 1 AND d = '2020-01-01'",
+    "UPDATE shop.counts SET n = n + 100, s = s + 100 WHERE k = 1 AND c = 1",
+    "UPDATE shop.plain SET v = 'by the node' WHERE k = 11 IF v = 'changed'",
     "CREATE TABLE shop.nodes (k int, c int, v int, PRIMARY KEY (k, c))",
     "INSERT INTO shop.nodes (k, c, v) VALUES (1, 2, 3)",
 ]
@@ -63,6 +75,8 @@ UPDATE shop.plain SET late = 'later' WHERE k = 20;
 ALTER TABLE shop.plain DROP late;
 ALTER TABLE shop.nodes ADD s text static;
 UPDATE shop.nodes SET s = 'st' WHERE k = 1;
+UPDATE shop.counts SET n = n + 1000, s = s + 1000 WHERE k = 1 AND c = 1;
+UPDATE shop.plain SET v = 'again' WHERE k = 11 IF v = 'by the node';
 """
 
 QUERIES = [
@@ -71,6 +85,7 @@ QUERIES = [
     "SELECT JSON * FROM shop.rich WHERE k = 'a' ORDER BY \"C\" ASC",
     "SELECT JSON k, \"C\", d, l FROM shop.rich WHERE k = 'a' AND \"C\" = 2",
     "SELECT JSON * FROM shop.dropped",
+    "SELECT JSON * FROM shop.counts",
 ]
 
 
@@ -115,7 +130,7 @@ def judge(version, home):
         node.run(q)
     for table in ("keyspaces", "tables", "columns", "types", "indexes", "views", "dropped_columns"):
         node.do("flush", keyspace="system_schema", table=table)
-    for table in ("plain", "rich", "nodes"):
+    for table in ("plain", "rich", "nodes", "counts"):
         node.do("flush", keyspace="shop", table=table)
     queries = QUERIES + ["SELECT JSON * FROM shop.nodes"]
     faults += compare(node, data, queries, "changed by the node")

@@ -10,6 +10,43 @@
 //! A write is in the log before it is in memory. Memtables are flushed by a thread beside; what was flushed the log needs
 //! no longer. What the log has and no SSTable is read back when the database is opened. Other threads compact the tables as their
 //! strategies want it, after each flush and each compaction.
+//!
+//! ```no_run
+//! use cqlite_core::database::{Database, DatabaseOptions, Outcome};
+//! use cqlite_core::mutation::Value;
+//!
+//! # fn main() -> cqlite_core::Result<()> {
+//! let (seconds, micros) = (1_700_000_000, 1_700_000_000_000_000);
+//! let database = Database::open("shop".as_ref(), DatabaseOptions::new(seconds)?)?;
+//! let mut session = database.session();
+//! session.execute("CREATE KEYSPACE IF NOT EXISTS shop", micros)?;
+//! session.execute("CREATE TABLE IF NOT EXISTS shop.t (p int PRIMARY KEY, v text)", micros)?;
+//!
+//! // Parsed once; values are bytes of their types.
+//! let insert = session.prepare("INSERT INTO shop.t (p, v) VALUES (?, ?)")?;
+//! let (one, two) = (1i32.to_be_bytes(), 2i32.to_be_bytes());
+//! let written = session.execute_prepared(&insert, &[Value::Bytes(&one), Value::Bytes(b"one")], micros)?;
+//! if let Some(position) = written.position() {
+//!     database.wait(position)?; // It is on the disk from here on.
+//! }
+//!
+//! // Many share records and one sync of the log.
+//! let rows = [[Value::Bytes(&one), Value::Null], [Value::Bytes(&two), Value::Bytes(b"two")]];
+//! let last = session.execute_many(&insert, rows.iter().map(|row| &row[..]), micros)?;
+//! last.map_or(Ok(()), |position| database.wait(position))?;
+//!
+//! let select = session.prepare("SELECT v FROM shop.t WHERE p = ?")?;
+//! let found = session.select_many(&select, [&[Value::Bytes(&two)][..]], micros)?;
+//! assert_eq!(found[0].rows().next().and_then(|row| row.value(0)), Some(&b"two"[..]));
+//!
+//! let outcome = session.execute("UPDATE shop.t SET v = 'x' WHERE p = 2 IF v = 'two'", micros)?;
+//! if let Outcome::Conditional(conditional) = outcome {
+//!     let mut rows = conditional.result().rows();
+//!     assert_eq!(rows.next().and_then(|row| row.value(0)), Some(&[1][..])); // `[applied]`
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod changer;
 mod compactor;
