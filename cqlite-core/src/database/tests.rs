@@ -2,6 +2,7 @@
 
 mod conditional;
 mod counters;
+mod metamorphic;
 mod prepared;
 
 use super::*;
