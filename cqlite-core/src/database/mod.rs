@@ -56,6 +56,8 @@ mod flushed;
 mod flusher;
 mod fresh;
 mod host;
+#[cfg(test)]
+mod killed;
 mod lock;
 mod measure;
 mod prepared;

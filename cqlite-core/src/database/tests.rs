@@ -5,6 +5,7 @@ mod counters;
 mod metamorphic;
 mod prepared;
 
+use super::killed::killed_in;
 use super::*;
 use crate::ErrorKind;
 use crate::query::json_lines;
@@ -80,6 +81,9 @@ const SCHEMA: [&str; 5] = [
 
 #[test]
 fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {
+    if let Some(directory) = killed_in() {
+        write_batches(&directory);
+    }
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
     let mut session = database.session();
@@ -99,16 +103,9 @@ fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {
     drop(session);
     drop(database);
 
-    // The test runs itself as the process that is killed: only a process at its end leaves its files as they were at one
-    // moment.
     for round in 0..5 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture"])
-            .arg("database::tests::batches_of_several_tables_until_killed")
-            .env(KILLED, directory.path())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let name = "database::tests::a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all";
+        let mut child = killed::start(name, directory.path());
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(said.any(|line| line.unwrap().ends_with(BEGUN)));
         std::thread::sleep(std::time::Duration::from_millis(40 * round));
@@ -121,19 +118,16 @@ fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {
     assert!(t > 0);
 }
 
-/// The directory that [`batches_of_several_tables_until_killed`] writes into.
-const KILLED: &str = "CQLITE_TEST_KILLED";
-/// What it prints when the first batch is written.
+/// What is printed when the first batch is written.
 const BEGUN: &str = "begun";
 
-#[test]
-#[ignore = "runs until it is killed: the test above begins and ends it"]
-fn batches_of_several_tables_until_killed() {
-    let database = open(Path::new(&std::env::var_os(KILLED).unwrap()));
+fn write_batches(directory: &Path) -> ! {
+    let database = open(directory);
     let mut session = database.session();
     session.execute("USE ks", micros(0)).unwrap();
     let process = std::process::id();
-    for i in 0.. {
+    let mut i = 0;
+    loop {
         // One table under two names.
         let batch = format!(
             "BEGIN BATCH INSERT INTO t (p, c) VALUES ({i}, {process}); \
@@ -144,6 +138,7 @@ fn batches_of_several_tables_until_killed() {
         if i == 0 {
             println!("{BEGUN}");
         }
+        i += 1;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::commitlog::{LogOptions, SyncMode};
+use crate::database::killed::{self, killed_in};
 use crate::database::{Database, DatabaseOptions, Outcome, Session};
 use crate::query::json_lines;
 use crate::sstable::component::statistics::Statistics;
@@ -227,24 +228,20 @@ fn answers_are_those_of_a_model_whatever_the_strategy_compacts() {
     }
 }
 
-/// The directory that [`compactions_until_killed`] writes into.
-const KILLED: &str = "CQLITE_TEST_KILLED";
-
 #[test]
 fn a_process_that_is_killed_while_it_compacts_loses_nothing() {
+    if let Some(directory) = killed_in() {
+        compact_until_killed(&directory);
+    }
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
     define(&database);
     database.close().unwrap();
     let mut acknowledged = 0;
     for round in 0..4 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture"])
-            .arg("database::compactor::tests::compactions_until_killed")
-            .env(KILLED, directory.path())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let name =
+            "database::compactor::tests::a_process_that_is_killed_while_it_compacts_loses_nothing";
+        let mut child = killed::start(name, directory.path());
         let said = BufReader::new(child.stdout.take().unwrap()).lines();
         let numbers = said.filter_map(|line| {
             let line = line.unwrap();
@@ -300,10 +297,8 @@ fn a_process_that_is_killed_while_it_compacts_loses_nothing() {
 /// What stands before the numbers of rows that were written.
 const WRITTEN: &str = "written ";
 
-#[test]
-#[ignore = "runs until it is killed: the test above begins and ends it"]
-fn compactions_until_killed() {
-    let database = open(Path::new(&std::env::var_os(KILLED).unwrap()));
+fn compact_until_killed(directory: &Path) -> ! {
+    let database = open(directory);
     let mut session = database.session();
     let found = rows(&mut session, 0, "SELECT count(*) AS n FROM ks.size_tiered");
     let digits = found[0].chars().filter(char::is_ascii_digit);
@@ -311,7 +306,8 @@ fn compactions_until_killed() {
     let filler = "x".repeat(20_000);
     println!();
     // One that was written to some of the tables is written again.
-    for i in first.saturating_sub(1).. {
+    let mut i = first.saturating_sub(1);
+    loop {
         for (name, _) in STRATEGIES {
             let values = format!("({}, {i}, '{filler}')", i % 7);
             run(
@@ -324,6 +320,7 @@ fn compactions_until_killed() {
         if i % 5 == 0 {
             database.flush().unwrap();
         }
+        i += 1;
     }
 }
 

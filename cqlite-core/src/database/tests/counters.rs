@@ -125,17 +125,15 @@ fn many_count_at_once() {
 /// A process counts until it is killed: each acknowledged count is there, and at most one that was not.
 #[test]
 fn counts_survive_a_kill() {
+    if let Some(directory) = killed_in() {
+        count_until_killed(&directory);
+    }
     let directory = tempfile::tempdir().unwrap();
     schema(&mut open(directory.path()).session());
     let mut least = 0;
     for round in 0..4 {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture"])
-            .arg("database::tests::counters::counting_until_killed")
-            .env(KILLED, directory.path())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let name = "database::tests::counters::counts_survive_a_kill";
+        let mut child = killed::start(name, directory.path());
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let number = |line: String| line.rsplit(' ').next()?.parse::<i64>().ok();
         let mut counts = std::iter::from_fn(|| said.next()).filter_map(|line| number(line.ok()?));
@@ -162,10 +160,8 @@ fn counts_survive_a_kill() {
     assert!(least >= 80, "{least}");
 }
 
-#[test]
-#[ignore = "runs until it is killed: the test above begins and ends it"]
-fn counting_until_killed() {
-    let database = open(Path::new(&std::env::var_os(KILLED).unwrap()));
+fn count_until_killed(directory: &Path) -> ! {
+    let database = open(directory);
     let mut session = database.session();
     let found = rows(&mut session, "SELECT a FROM ks.n WHERE p = 1 AND c = 1");
     let digits = found.iter().flat_map(|line| line.chars());
