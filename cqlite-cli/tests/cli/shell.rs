@@ -51,7 +51,16 @@ fn a_database_is_made_and_used() {
     );
     assert_eq!(ran.status, 0);
 
-    // What was described makes the same tables.
+    // What was described makes the same.
+    let described = shell(&database, &[], "DESCRIBE KEYSPACE shop").out;
+    let head = "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '1'} AND durable_writes = true;\n";
+    assert!(described.starts_with(head), "{described}");
+    let again = shell(
+        &directory.path().join("again"),
+        &[],
+        &format!("{described}\n.schema\n"),
+    );
+    assert_eq!((&*again.err, &*again.out), ("", &*described));
     let described = shell(&database, &[], "DESCRIBE TABLE shop.t;").out;
     assert!(
         described.starts_with("CREATE TABLE shop.t ("),

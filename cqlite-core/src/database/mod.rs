@@ -352,6 +352,11 @@ impl Database {
         self.inner.state().schema.clone()
     }
 
+    /// The keyspaces, with what is said of them.
+    pub fn keyspaces(&self) -> BTreeMap<String, KeyspaceOptions> {
+        self.inner.state().keyspaces.clone()
+    }
+
     /// The table of this name; without a keyspace, the only one of this name in any.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.schema.TableMetadata.appendCqlTo`, `o.a.c.schema.TableParams.appendCqlTo`,
 //! `o.a.c.schema.IndexMetadata.appendCqlTo`, `o.a.c.db.marshal.UserType.toCqlString`.
 
+use super::system::KeyspaceOptions;
 use super::{Column, ColumnKind, ColumnRef, IndexSchema, TableKind, TableSchema};
 use crate::cql::quote_name;
 use crate::types::{CqlType, UserType};
@@ -49,6 +50,27 @@ pub fn describe(table: &TableSchema, types: &[Arc<UserType>]) -> String {
         out.push_str("\n\n");
     }
     out + &describe_table(table)
+}
+
+/// The statement that defines a keyspace.
+pub fn describe_keyspace(name: &str, options: &KeyspaceOptions) -> String {
+    let replication = options.replication.iter().map(|(key, value)| {
+        let value = value
+            .strip_prefix("org.apache.cassandra.locator.")
+            .unwrap_or(value);
+        format!(
+            "'{}': '{}'",
+            key.replace('\'', "''"),
+            value.replace('\'', "''")
+        )
+    });
+    let replication: Vec<String> = replication.collect();
+    format!(
+        "CREATE KEYSPACE {} WITH replication = {{{}}} AND durable_writes = {};",
+        quote_name(name),
+        replication.join(", "),
+        options.durable_writes
+    )
 }
 
 /// The statements that define a table, without those of the types that it needs.

@@ -18,7 +18,9 @@ pub use check::{HeaderMapping, MappedColumn};
 pub(crate) use columns::compare_raw_column_names;
 pub use columns::{ColumnKind, ColumnRef, compare_column_names};
 pub use ddl::parse_schema;
-pub use describe::{describe, describe_index, describe_table, describe_type, needed_types};
+pub use describe::{
+    describe, describe_index, describe_keyspace, describe_table, describe_type, needed_types,
+};
 pub(crate) use header::raw_column_name;
 pub use header::{HeaderTypes, KeyNames};
 pub use lookup::{FoundSchema, find_schema, find_system_schema};

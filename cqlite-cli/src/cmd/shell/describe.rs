@@ -3,15 +3,25 @@
 //! Authority: `o.a.c.cql3.statements.DescribeStatement`, for what can be asked; `cqlsh`, for how it is asked.
 
 use cqlite_core::cql::quote_name;
-use cqlite_core::schema::{Schema, TableSchema, describe_index, describe_table, describe_type};
+use cqlite_core::schema::system::KeyspaceOptions;
+use cqlite_core::schema::{
+    Schema, TableSchema, describe_index, describe_keyspace, describe_table, describe_type,
+};
 use cqlite_core::{Error, Result};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is said of keyspaces, as far as it is known.
+pub type Keyspaces = BTreeMap<String, KeyspaceOptions>;
 
 /// The answer to the words behind `DESCRIBE`, of a schema, in a keyspace.
 ///
 /// # Errors
 /// `NotFound` for what is not defined, `InvalidInput` for what cannot be asked.
-pub fn answer(words: &[&str], schema: &Schema, keyspace: Option<&str>) -> Result<String> {
+pub fn answer(
+    words: &[&str],
+    (schema, options): (&Schema, &Keyspaces),
+    keyspace: Option<&str>,
+) -> Result<String> {
     let upper: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
     let upper: Vec<&str> = upper.iter().map(String::as_str).collect();
     match (&upper[..], words) {
@@ -24,17 +34,17 @@ pub fn answer(words: &[&str], schema: &Schema, keyspace: Option<&str>) -> Result
                 format!("{}.{}", quote_name(&ty.keyspace), quote_name(&ty.name))
             })))
         }
-        ([] | ["SCHEMA"] | ["FULL", "SCHEMA"], _) => Ok(all(schema, None)),
+        ([] | ["SCHEMA"] | ["FULL", "SCHEMA"], _) => Ok(all(schema, options, None)),
         (["KEYSPACE"], _) => match keyspace {
-            Some(keyspace) => of_keyspace(schema, keyspace),
+            Some(keyspace) => of_keyspace(schema, options, keyspace),
             None => Err(Error::invalid("no keyspace is in use").advise("USE one, or name it")),
         },
-        (["KEYSPACE", _], [_, name]) => of_keyspace(schema, &folded(name)),
+        (["KEYSPACE", _], [_, name]) => of_keyspace(schema, options, &folded(name)),
         (["TABLE", _], [_, name]) => of_table(schema, name, keyspace),
         (["TYPE", _], [_, name]) => of_type(schema, name, keyspace),
         ([_], [name]) => {
             if keyspaces(schema).contains(&folded(name)) {
-                return of_keyspace(schema, &folded(name));
+                return of_keyspace(schema, options, &folded(name));
             }
             of_table(schema, name, keyspace).or_else(|e| of_type(schema, name, keyspace).map_err(|_| e))
         }
@@ -52,10 +62,14 @@ pub fn tables(schema: &Schema, keyspace: Option<&str>) -> String {
 }
 
 /// The statements that define all of a keyspace, or of all.
-pub fn all(schema: &Schema, keyspace: Option<&str>) -> String {
+fn all(schema: &Schema, options: &Keyspaces, keyspace: Option<&str>) -> String {
     let of = |ks: &str| keyspace.is_none_or(|keyspace| *keyspace == *ks);
+    let named = options.iter().filter(|(name, _)| of(name));
+    let mut parts: Vec<String> = named
+        .map(|(name, options)| describe_keyspace(name, options))
+        .collect();
     let types = schema.types.iter().filter(|ty| of(&ty.keyspace));
-    let mut parts: Vec<String> = types.map(|ty| describe_type(ty)).collect();
+    parts.extend(types.map(|ty| describe_type(ty)));
     for table in schema.tables.iter().filter(|table| of(&table.keyspace)) {
         parts.push(described(schema, table));
     }
@@ -104,9 +118,9 @@ fn split(name: &str, keyspace: Option<&str>) -> (Option<String>, String) {
     }
 }
 
-fn of_keyspace(schema: &Schema, keyspace: &str) -> Result<String> {
+fn of_keyspace(schema: &Schema, options: &Keyspaces, keyspace: &str) -> Result<String> {
     match keyspaces(schema).contains(keyspace) {
-        true => Ok(all(schema, Some(keyspace))),
+        true => Ok(all(schema, options, Some(keyspace))),
         false => Err(Error::not_found(format!(
             "there is no keyspace {}",
             quote_name(keyspace)

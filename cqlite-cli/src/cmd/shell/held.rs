@@ -1,5 +1,6 @@
 //! What a shell works on: a database, or files that are only read.
 
+use super::describe::Keyspaces;
 use crate::args::ShellArgs;
 use crate::cmd::exec::sync_mode;
 use crate::cmd::interrupt;
@@ -116,6 +117,14 @@ impl Held<'_> {
         match self {
             Held::Database { session, .. } => session.keyspace(),
             Held::Files { keyspace, .. } => keyspace.as_deref(),
+        }
+    }
+
+    /// What is said of the keyspaces, where it is known.
+    pub fn keyspaces(&self) -> Keyspaces {
+        match self {
+            Held::Database { database, .. } => database.keyspaces(),
+            Held::Files { .. } => Keyspaces::new(),
         }
     }
 

@@ -237,7 +237,8 @@ impl Shell<'_> {
             "TABLES" => describe::tables(&self.held.schema(now(self.args.now))?, None),
             "SCHEMA" | "DESCRIBE" | "DESC" => {
                 let schema = self.held.schema(now(self.args.now))?;
-                describe::answer(&arguments, &schema, self.held.keyspace())?
+                let defined = (&schema, &self.held.keyspaces());
+                describe::answer(&arguments, defined, self.held.keyspace())?
             }
             other => {
                 return Err(Error::invalid(format!(
