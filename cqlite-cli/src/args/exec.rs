@@ -34,6 +34,13 @@ pub struct ExecArgs {
     #[arg(long, value_name = "MIB", default_value = "64",
         value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub memory: u32,
+    /// Threads that compact tables in the background; 0 for none
+    #[arg(long, value_name = "N", default_value = "1",
+        value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub compactors: u32,
+    /// MiB that these read a second, all together; 0 for as many as they can
+    #[arg(long, value_name = "MIB", default_value = "64")]
+    pub compaction_throughput: u32,
     /// Version of new SSTables
     #[arg(long, default_value = "oa", value_parser = ["nb", "oa", "da"])]
     pub version: String,

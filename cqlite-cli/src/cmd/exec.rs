@@ -47,6 +47,8 @@ pub fn run(args: &ExecArgs) -> Result<(), Failure> {
         ..LogOptions::default()
     };
     options.memtable_bytes = (args.memory as usize) << 20;
+    options.compactors = args.compactors as usize;
+    options.compaction_bytes_per_second = u64::from(args.compaction_throughput) << 20;
     let database = Database::open(&args.dir, options)?;
     let mut statements = Statements::new(input);
     let mut run = Run {

@@ -587,6 +587,42 @@ fn repaired_sstables_stay_by_themselves() {
 }
 
 #[test]
+fn what_is_corrupt_is_told_once_and_keeps_nobody_else_from_being_compacted() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = slow(directory.path());
+    let data = sstables(&table(&database, "size_tiered"))[0].data().clone();
+    database.close().unwrap();
+    let path = data.source().path();
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+
+    let database = open(directory.path());
+    let e = database.wait_for_compactions().unwrap_err();
+    assert_eq!(e.kind(), crate::ErrorKind::Corrupt);
+    let mut session = database.session();
+    for p in 2..4 {
+        let insert = format!("INSERT INTO ks.size_tiered (p, c, v) VALUES ({p}, 0, 'v')");
+        run(&mut session, 1, &insert);
+        database.flush().unwrap();
+    }
+    database.wait_for_compactions().unwrap();
+    // Both of the first compaction, for nobody knows which one it was, and what the others became.
+    let tiers = table(&database, "size_tiered");
+    assert_eq!(sstables(&tiers).len(), 3);
+    let read = rows(
+        &mut session,
+        1,
+        "SELECT p FROM ks.size_tiered WHERE p IN (2, 3)",
+    );
+    assert_eq!(read.len(), 2);
+    // Who asks for it is told again.
+    let e = database.compact(&tiers, NOW).unwrap_err();
+    assert_eq!(e.kind(), crate::ErrorKind::Corrupt);
+}
+
+#[test]
 fn bad_options_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
