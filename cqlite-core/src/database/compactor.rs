@@ -101,6 +101,12 @@ impl Compactor {
         self.changed.notify_all();
     }
 
+    /// Tables that wait for their strategies to be asked, or are being compacted.
+    pub fn pending(&self) -> usize {
+        let waiting = lock(&self.waiting);
+        waiting.tables.len() + waiting.running
+    }
+
     /// Says what went wrong since it was asked last.
     ///
     /// # Errors

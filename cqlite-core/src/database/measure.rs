@@ -82,6 +82,7 @@ impl Database {
             log_bytes: inner.log.bytes(),
             log_limit_bytes: inner.options.log.total_bytes,
             flushes_pending: inner.flusher.pending() as u64,
+            compactions_pending: inner.compactor.pending() as u64,
             memory,
             is_under_pressure: inner.pressure.is_on.load(Ordering::Relaxed),
             ..inner.options.storage.metrics.snapshot(tables)

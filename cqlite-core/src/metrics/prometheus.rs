@@ -188,6 +188,9 @@ impl Snapshot {
         t.single("log_limit_bytes", "gauge", help, self.log_limit_bytes);
         let help = "Tables that wait to be flushed, or are being flushed.";
         t.single("flushes_pending", "gauge", help, self.flushes_pending);
+        let help = "Tables that wait to be compacted, or are being compacted.";
+        let pending = self.compactions_pending;
+        t.single("compactions_pending", "gauge", help, pending);
         let help = "How often memory became scarce.";
         t.single(
             "pressure_warnings_total",

@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub log_limit_bytes: u64,
     /// Tables that wait to be flushed, or are being flushed.
     pub flushes_pending: u64,
+    /// Tables that wait for their compaction strategies to be asked, or are being compacted.
+    pub compactions_pending: u64,
     /// Where memory goes.
     pub memory: MemorySnapshot,
     /// How often memory became scarce.
@@ -240,7 +242,7 @@ impl Snapshot {
             },
             "write_amplification": self.write_amplification(),
             "log": { "bytes": self.log_bytes, "limit_bytes": self.log_limit_bytes },
-            "queues": { "flushes": self.flushes_pending },
+            "queues": { "flushes": self.flushes_pending, "compactions": self.compactions_pending },
             "memory": {
                 "memtables": self.memory.memtables,
                 "memtables_limit": self.memory.memtables_limit,

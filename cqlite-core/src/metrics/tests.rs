@@ -46,6 +46,8 @@ fn snapshot() -> Snapshot {
     Snapshot {
         chunk_cache: Some(cache),
         key_cache: Some(cache),
+        flushes_pending: 2,
+        compactions_pending: 3,
         ..registry.snapshot(tables)
     }
 }
@@ -213,6 +215,8 @@ fn the_text_is_valid_and_says_what_the_snapshot_does() {
         30.0
     );
     assert_eq!(get("write_amplification", &[]), 1.5);
+    assert_eq!(get("flushes_pending", &[]), 2.0);
+    assert_eq!(get("compactions_pending", &[]), 3.0);
     assert!(
         get(
             "operation_seconds",
@@ -238,6 +242,10 @@ fn json_has_what_the_snapshot_has() {
     assert_eq!(json["chunk_cache"]["hit_rate"], 0.75);
     assert_eq!(json["waits"]["room"]["max_ns"], 3_000_000);
     assert_eq!(json["bytes"]["compaction_written"], 50);
+    assert_eq!(
+        json["queues"],
+        serde_json::json!({"flushes": 2, "compactions": 3})
+    );
     assert_eq!(json["advice"], serde_json::json!([]));
 }
 
