@@ -88,7 +88,7 @@ impl Member {
     ///
     /// # Errors
     /// `Corrupt` when the filter is.
-    #[inline]
+    #[inline(always)]
     pub fn might_contain(&self, key: &DecoratedKey<'_>, stats: &mut ReadStats) -> Result<bool> {
         if !self.sstable.may_hold(key) {
             stats.by_keys += 1;

@@ -21,9 +21,6 @@ pub(super) fn read<'a>(
     queried: &Queried,
 ) -> Result<Partitions<'a>> {
     let slices = if slices.is_empty() { WHOLE } else { slices };
-    let span =
-        tracing::debug_span!("read", table = %reader.schema.full_name(), slices = slices.len());
-    let _span = span.enter();
     let metrics = reader.metrics.as_ref();
     let timed = metrics.and_then(|metrics| {
         let is_read = slices == WHOLE || reader.is_read_by_name(slices, queried);
@@ -32,6 +29,7 @@ pub(super) fn read<'a>(
             false => Operation::Slice,
         })
     });
+    // An absent key mostly ends here, after as few instructions as can be: then several reads wait for memory at once.
     let key = reader.partitioner().decorate(key);
     let mut stats = ReadStats::default();
     let mut first = 0;
@@ -78,6 +76,9 @@ impl<'a> Read<'_, 'a> {
             slices, reversed, ..
         } = self.asked;
         let reader = self.reader;
+        let span =
+            tracing::debug_span!("read", table = %reader.schema.full_name(), slices = slices.len());
+        let _span = span.enter();
         let by_name = reader.is_read_by_name(slices, self.queried);
         // Rows of compact tables have no liveness that tells that they are whole.
         let stops_early = by_name && !reversed && !reader.schema.is_compact;

@@ -135,6 +135,7 @@ impl PartitionSource for Partitions<'_> {
         self.merge.header()
     }
 
+    #[inline]
     fn next_partition(&mut self) -> Result<bool> {
         let is_there = self.merge.next_partition()?;
         if let (Some(timed), true) = (&mut self.timed, is_there) {

@@ -342,7 +342,16 @@ impl SSTable {
         Ok(self.filter()?.is_none_or(|f| f.might_contain(key.hash)))
     }
 
+    #[inline]
     fn ends(&self) -> Option<&Ends> {
+        match self.ends.get() {
+            Some(ends) => ends.as_ref(),
+            None => self.find_ends(),
+        }
+    }
+
+    #[cold]
+    fn find_ends(&self) -> Option<&Ends> {
         let ends = self.ends.get_or_init(|| {
             // An index that cannot be read says so to whoever looks a key up.
             let index = self.partition_index().ok().flatten()?;

@@ -317,7 +317,7 @@ fn compact_until_killed(directory: &Path) -> ! {
             );
         }
         println!("{WRITTEN}{i}");
-        if i % 5 == 0 {
+        if i.is_multiple_of(5) {
             database.flush().unwrap();
         }
         i += 1;
