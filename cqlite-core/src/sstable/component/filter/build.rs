@@ -4,56 +4,25 @@
 
 use super::{Bits, FilterSize, HEADER_BYTES};
 use crate::io::{MappedMut, Output};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use std::fs::File;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-use std::thread::JoinHandle;
 
 /// Keys whose bits are set together: the memory that they lie in is then fetched at the same time.
 const BATCH: usize = 64;
 
-/// Keys that are handed to the thread at once, and batches that wait for it.
-const HANDED: usize = 4096;
-const HANDED_WAITING: usize = 2;
-
-/// Filters up to this size lie in the processor's own cache, and need no thread.
-const NEAR_BYTES_MAX: u64 = 256 << 10;
-
 /// Filters up to this size are built in memory, larger ones in the mapped file.
 const MEMORY_BYTES_MAX: u64 = 16 << 20;
 
-/// A bloom filter to which keys are added. The bits of a large one lie far apart, and a thread of its own waits for them.
+/// A bloom filter to which keys are added.
 #[derive(Debug)]
 pub struct FilterBuilder {
-    /// Hashes of keys that are not yet in the bits.
-    waiting: Vec<(u64, u64)>,
-    target: Target,
-}
-
-/// Where bits are set.
-#[derive(Debug)]
-enum Target {
-    Here(Bitmap),
-    Beside(Beside),
-}
-
-/// A thread that sets bits until no more hashes come.
-#[derive(Debug)]
-struct Beside {
-    hashes: SyncSender<Vec<(u64, u64)>>,
-    /// Memory that is used again.
-    emptied: Receiver<Vec<(u64, u64)>>,
-    thread: JoinHandle<Bitmap>,
-}
-
-/// The filter itself.
-#[derive(Debug)]
-struct Bitmap {
     bytes: Bytes,
     bits: Bits,
     hash_count: u32,
-    /// Memory for the bits of a batch.
+    /// Hashes of keys that are not yet in the bits.
+    waiting: Vec<(u64, u64)>,
+    /// Memory for their bits.
     positions: Vec<u64>,
 }
 
@@ -66,10 +35,7 @@ enum Bytes {
 
 impl FilterBuilder {
     /// An empty filter in memory.
-    ///
-    /// # Errors
-    /// `Io` without a thread for a large one.
-    pub fn in_memory(size: FilterSize) -> Result<Self> {
+    pub fn in_memory(size: FilterSize) -> Self {
         let mut bytes = vec![0; size.file_bytes() as usize];
         bytes[..HEADER_BYTES].copy_from_slice(&header(size));
         Self::over(Bytes::Memory(bytes), size)
@@ -92,7 +58,7 @@ impl FilterBuilder {
         out.finish()?;
         let file = File::options().read(true).write(true).open(path);
         let map = MappedMut::new(path, file.map_err(|e| Error::io(path, e))?)?;
-        Self::over(Bytes::File(map), size)
+        Ok(Self::over(Bytes::File(map), size))
     }
 
     /// An empty filter that will be `path`: in memory if it is small, else in the file from the start, so that memory is
@@ -103,75 +69,51 @@ impl FilterBuilder {
     pub fn create(path: &Path, size: FilterSize) -> Result<Self> {
         match size.file_bytes() > MEMORY_BYTES_MAX {
             true => Self::in_file(path, size),
-            false => Self::in_memory(size),
+            false => Ok(Self::in_memory(size)),
         }
     }
 
-    fn over(bytes: Bytes, size: FilterSize) -> Result<Self> {
-        let bitmap = Bitmap {
+    fn over(bytes: Bytes, size: FilterSize) -> Self {
+        FilterBuilder {
             bytes,
             bits: Bits::new(size.word_count.into()),
             hash_count: size.hash_count,
+            waiting: Vec::with_capacity(BATCH),
             positions: Vec::with_capacity(BATCH * size.hash_count as usize),
-        };
-        Ok(match size.file_bytes() > NEAR_BYTES_MAX {
-            true => FilterBuilder {
-                waiting: Vec::with_capacity(HANDED),
-                target: Target::Beside(Beside::start(bitmap)?),
-            },
-            false => FilterBuilder {
-                waiting: Vec::with_capacity(BATCH),
-                target: Target::Here(bitmap),
-            },
-        })
+        }
     }
 
     /// Adds the key with this [`murmur3_128`](crate::partitioner::murmur3_128).
     #[inline]
     pub fn add(&mut self, hash: (u64, u64)) {
         self.waiting.push(hash);
-        if self.waiting.len() == self.waiting.capacity() {
+        if self.waiting.len() == BATCH {
             self.set_waiting();
         }
     }
 
-    #[inline(never)]
     fn set_waiting(&mut self) {
-        match &mut self.target {
-            Target::Here(bitmap) => {
-                bitmap.set(&self.waiting);
-                self.waiting.clear();
-            }
-            Target::Beside(beside) => {
-                let emptied = beside.emptied.try_recv();
-                let emptied = emptied.unwrap_or_else(|_| Vec::with_capacity(HANDED));
-                let full = std::mem::replace(&mut self.waiting, emptied);
-                // Where the thread has failed, the end tells.
-                let _ = beside.hashes.send(full);
+        for (increment, mut base) in self.waiting.drain(..) {
+            for _ in 0..self.hash_count {
+                self.positions.push(self.bits.bit(base as i64));
+                base = base.wrapping_add(increment);
             }
         }
-    }
-
-    /// All keys are in it.
-    fn end(mut self) -> Bitmap {
-        self.set_waiting();
-        match self.target {
-            Target::Here(bitmap) => bitmap,
-            Target::Beside(Beside { hashes, thread, .. }) => {
-                drop(hashes);
-                match thread.join() {
-                    Ok(bitmap) => bitmap,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
+        let bytes = match &mut self.bytes {
+            Bytes::Memory(bytes) => &mut bytes[HEADER_BYTES..],
+            Bytes::File(map) => &mut map[HEADER_BYTES..],
+        };
+        for bit in self.positions.drain(..) {
+            bytes[(bit >> 3) as usize] |= 1 << (bit & 7);
         }
     }
 
     /// The bytes of Filter.db.
-    pub fn into_bytes(self) -> Vec<u8> {
-        match self.end().bytes {
+    pub fn bytes(&mut self) -> &[u8] {
+        self.set_waiting();
+        match &self.bytes {
             Bytes::Memory(bytes) => bytes,
-            Bytes::File(map) => map.to_vec(),
+            Bytes::File(map) => map,
         }
     }
 
@@ -179,58 +121,14 @@ impl FilterBuilder {
     ///
     /// # Errors
     /// `Io`; `InvalidInput` if a filter in memory finds the file there.
-    pub fn finish(self, path: &Path) -> Result<()> {
-        match self.end().bytes {
+    pub fn finish(mut self, path: &Path) -> Result<()> {
+        self.set_waiting();
+        match self.bytes {
             Bytes::File(map) => map.sync(),
             Bytes::Memory(bytes) => {
                 let mut out = Output::create(path)?;
                 out.write(&bytes)?;
                 out.finish().map(|_| ())
-            }
-        }
-    }
-}
-
-impl Beside {
-    fn start(mut bitmap: Bitmap) -> Result<Self> {
-        let (hashes, handed) = sync_channel::<Vec<(u64, u64)>>(HANDED_WAITING);
-        let (give_back, emptied) = channel();
-        let work = move || {
-            for mut hashes in handed {
-                bitmap.set(&hashes);
-                hashes.clear();
-                // Nobody wants it at the end.
-                let _ = give_back.send(hashes);
-            }
-            bitmap
-        };
-        let thread = std::thread::Builder::new().name("cqlite-filter".into());
-        let thread = thread.spawn(work);
-        let thread = thread
-            .map_err(|e| Error::new(ErrorKind::Io, format!("no thread for a bloom filter: {e}")))?;
-        Ok(Beside {
-            hashes,
-            emptied,
-            thread,
-        })
-    }
-}
-
-impl Bitmap {
-    fn set(&mut self, hashes: &[(u64, u64)]) {
-        for batch in hashes.chunks(BATCH) {
-            for &(increment, mut base) in batch {
-                for _ in 0..self.hash_count {
-                    self.positions.push(self.bits.bit(base as i64));
-                    base = base.wrapping_add(increment);
-                }
-            }
-            let bytes = match &mut self.bytes {
-                Bytes::Memory(bytes) => &mut bytes[HEADER_BYTES..],
-                Bytes::File(map) => &mut map[HEADER_BYTES..],
-            };
-            for bit in self.positions.drain(..) {
-                bytes[(bit >> 3) as usize] |= 1 << (bit & 7);
             }
         }
     }
@@ -246,34 +144,29 @@ fn header(size: FilterSize) -> [u8; HEADER_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
     use crate::partitioner::murmur3_128;
     use crate::sstable::component::filter::BloomFilter;
 
-    fn fill(filter: &mut FilterBuilder, keys: u32) {
-        for i in 0..keys {
+    fn fill(filter: &mut FilterBuilder) {
+        for i in 0..1000u32 {
             filter.add(murmur3_128(&i.to_be_bytes()));
         }
     }
 
     #[test]
     fn added_keys_are_there_and_few_others() {
-        // A small one, and one that a thread fills.
-        for keys in [1000, 300_000] {
-            let size = FilterSize::of(u64::from(keys), 0.01).unwrap().unwrap();
-            let mut filter = FilterBuilder::in_memory(size).unwrap();
-            let is_beside = matches!(filter.target, Target::Beside(_));
-            assert_eq!(is_beside, keys > 1000);
-            fill(&mut filter, keys);
-            let bytes = filter.into_bytes();
-            assert_eq!(bytes.len() as u64, size.file_bytes());
-            let filter = BloomFilter::open(bytes, false).unwrap();
-            let there = |keys: std::ops::Range<u32>| {
-                let hash = |i: u32| murmur3_128(&i.to_be_bytes());
-                keys.filter(|i| filter.might_contain(hash(*i))).count()
-            };
-            assert_eq!(there(0..keys), keys as usize);
-            assert!(there(keys..keys + 10_000) < 150);
-        }
+        let size = FilterSize::of(1000, 0.01).unwrap().unwrap();
+        let mut filter = FilterBuilder::in_memory(size);
+        fill(&mut filter);
+        assert_eq!(filter.bytes().len() as u64, size.file_bytes());
+        let filter = BloomFilter::open(filter.bytes().to_vec(), false).unwrap();
+        let there = |keys: std::ops::Range<u32>| {
+            let hash = |i: u32| murmur3_128(&i.to_be_bytes());
+            keys.filter(|i| filter.might_contain(hash(*i))).count()
+        };
+        assert_eq!(there(0..1000), 1000);
+        assert!(there(1000..11_000) < 150);
     }
 
     #[test]
@@ -283,8 +176,8 @@ mod tests {
         let (a, b) = (directory.path().join("a"), directory.path().join("b"));
         let mut in_file = FilterBuilder::in_file(&a, size).unwrap();
         let mut in_memory = FilterBuilder::create(&b, size).unwrap();
-        fill(&mut in_file, 1000);
-        fill(&mut in_memory, 1000);
+        fill(&mut in_file);
+        fill(&mut in_memory);
         assert!(a.exists() && !b.exists());
         in_file.finish(&a).unwrap();
         in_memory.finish(&b).unwrap();
