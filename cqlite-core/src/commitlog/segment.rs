@@ -91,6 +91,8 @@ pub struct SegmentReader {
     logical_end: u64,
     /// Place of the present record, and its length.
     record: Option<(u64, u64)>,
+    /// Where bytes that made no sense were read once more.
+    read_again: Option<u64>,
     scratch: Scratch,
     compressed: Vec<u8>,
     passed_over: Vec<Damage>,
@@ -105,8 +107,6 @@ struct Section {
     end: u64,
     /// Nothing follows in the file: the section may be torn.
     is_open: bool,
-    /// Offset of its marker in the file.
-    marker: u64,
 }
 
 /// Bytes at the front of what is being read, which starts somewhere in the file.
@@ -196,6 +196,7 @@ impl SegmentReader {
             base: 0,
             logical_end: len as u64,
             record: None,
+            read_again: None,
             scratch: Scratch::default(),
             compressed: Vec::new(),
             passed_over: Vec::new(),
@@ -205,7 +206,8 @@ impl SegmentReader {
     /// Whether nothing was ever written to it.
     pub fn is_unused(&mut self) -> bool {
         let start = self.next.unwrap_or(0);
-        self.section.is_none() && matches!(self.read_marker(start), Ok(Marker::None))
+        self.section.is_none()
+            && matches!(self.read_marker(start), Ok(Marker::None | Marker::Begun))
     }
 
     /// What the segment says of itself.
@@ -256,7 +258,7 @@ impl SegmentReader {
                         self.damage(what, self.base + section.at, false)?;
                     }
                 }
-                Err(_) if self.was_closed(section)? => {}
+                Err(_) if self.has_gone_on(section)? => {}
                 Err(fault) => {
                     let torn = section.is_open && !self.has_record_after(section)?;
                     self.section = match fault.resume {
@@ -269,26 +271,19 @@ impl SegmentReader {
         }
     }
 
-    /// Whether a log that is being written has closed the section, and begun another one, since its marker was read. It is
-    /// then to be read on as what it is now.
-    fn was_closed(&mut self, section: Section) -> Result<bool> {
+    /// Whether a log that is being written has gone on since the bytes at the section's place were read: another section has
+    /// begun there, or they may be different ones by now. They are read once more.
+    fn has_gone_on(&mut self, section: Section) -> Result<bool> {
         if !section.is_open || self.descriptor.compression.is_some() {
             return Ok(false);
         }
-        let Marker::End { end, .. } = self.read_marker(section.marker)? else {
-            return Ok(false);
-        };
-        if end >= section.end || end < section.at {
-            return Ok(false);
+        if let Marker::End { .. } = self.read_marker(section.at)? {
+            self.section = None;
+            self.next = Some(section.at);
+            return Ok(true);
         }
-        self.next = Some(end);
         self.window.bytes.clear();
-        self.section = Some(Section {
-            end,
-            is_open: false,
-            ..section
-        });
-        Ok(true)
+        Ok(self.read_again.replace(section.at) != Some(section.at))
     }
 
     /// The record it stands on. `None` unless [`advance`](Self::advance) just returned true.
@@ -329,6 +324,10 @@ impl SegmentReader {
         };
         match self.read_marker(at)? {
             Marker::None => Ok(false),
+            Marker::Begun => {
+                self.damage("a sync marker without the end of its section", at, true)?;
+                Ok(false)
+            }
             Marker::Bad { what, torn } => {
                 self.damage(what, at, torn)?;
                 Ok(false)
@@ -348,7 +347,6 @@ impl SegmentReader {
                                 at: 0,
                                 end,
                                 is_open,
-                                marker: at,
                             })
                         }
                         Err(what) => self.damage(what, at, is_open)?,
@@ -359,7 +357,6 @@ impl SegmentReader {
                         at: body,
                         end,
                         is_open,
-                        marker: at,
                     });
                 }
                 Ok(true)
@@ -379,12 +376,15 @@ impl SegmentReader {
         if (end, crc) == (0, 0) {
             return Ok(Marker::None);
         }
+        // Both words need not reach the disk at once.
         if crc != marker_checksum(self.descriptor.id, at as u32) {
-            // Both words need not reach the disk at once.
             return Ok(Marker::Bad {
                 what: "a sync marker does not fit its checksum",
                 torn: crc == 0 || end == 0,
             });
+        }
+        if end == 0 {
+            return Ok(Marker::Begun);
         }
         match u64::try_from(end) {
             Ok(end) if end >= at + MARKER_BYTES => Ok(Marker::End {
@@ -535,6 +535,8 @@ impl SegmentReader {
 enum Marker {
     /// Zeros, or the end of the file.
     None,
+    /// The checksum of a marker that was being written: nothing follows it.
+    Begun,
     /// A section, and where it ends.
     End {
         end: u64,

@@ -165,6 +165,30 @@ fn check(bytes: &[u8], stop: Option<&[usize]>, last: Option<&[usize]>, ignore: &
     assert_eq!((&*found, damage.is_empty()), (ignore, false));
 }
 
+/// The marker of the next section is written first.
+#[test]
+fn a_section_ends_where_another_one_begins() {
+    let (mut bytes, ends) = segment(&[&[0, 1], &[2], &[3]]);
+    let all = bytes.len() as u32;
+    for end in &ends[..3] {
+        bytes[*end..*end + 4].copy_from_slice(&all.to_be_bytes());
+    }
+    assert_eq!(good(&bytes), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_marker_that_was_being_written_is_the_end() {
+    let (bytes, ends) = segment(&[&[0, 1], &[2]]);
+    for (i, left) in [(0, &[][..]), (1, &[0, 1])] {
+        let mut bytes = bytes.clone();
+        bytes[ends[i]..ends[i] + 4].fill(0);
+        bytes[ends[i] + 8..].fill(0);
+        let (found, damage) = read(&bytes, true, ReplayPolicy::Stop).unwrap();
+        assert_eq!(found, left);
+        assert!(matches!(&*damage, [one] if one.is_torn_end), "{damage:?}");
+    }
+}
+
 #[test]
 fn a_torn_end_is_tolerated_and_a_damaged_middle_is_not() {
     let (bytes, ends) = segment(&[&[1, 2], &[3, 4]]);
