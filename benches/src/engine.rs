@@ -74,6 +74,19 @@ impl Engine {
         })
     }
 
+    /// Writes the first so many rows, and waits for none of them.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn fill(&self, rows: u64) -> Result<()> {
+        let (mut row, mut writes) = (KvRow::default(), self.writes()?);
+        for i in 0..rows {
+            row.set(0, i);
+            writes.write(i, &row.v, row.n, false)?;
+        }
+        Ok(())
+    }
+
     /// Reads one key, which must be there.
     ///
     /// # Errors

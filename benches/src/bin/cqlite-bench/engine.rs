@@ -1,14 +1,14 @@
 //! Figures of the database, each named as those of the stores in `peers/lsm` are.
 
 use crate::ReadArgs;
-use crate::figure::{peak_of_write, place_of_writes};
+use crate::figure::{Figure, latencies, peak_of_write, place_of_writes};
 use cqlite_benches::data::KvRow;
 use cqlite_benches::engine::{Engine, Settings, keys};
-use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, percentile, rss_anon_bytes};
+use cqlite_benches::measure::{Runs, peak_rss_anon_bytes, rss_anon_bytes};
+use cqlite_benches::work::Touched;
 use cqlite_core::commitlog::SyncMode;
 use cqlite_core::database::{CHUNK_CACHE_BYTES, KEY_CACHE_BYTES, MEMTABLE_BYTES};
 use cqlite_core::{Error, Result};
-use serde_json::json;
 use std::path::Path;
 
 const READS: u64 = 200_000;
@@ -113,7 +113,7 @@ fn write(args: &ReadArgs) -> Result<()> {
         "write",
         rows,
         "writes",
-        &runs,
+        runs,
         peak.saturating_sub(before),
         Vec::new(),
     );
@@ -138,7 +138,7 @@ fn write_synced(args: &ReadArgs, writers: u64) -> Result<()> {
         Ok(())
     })?;
     let name = format!("write synced, {writers} writers");
-    print(args, &name, rows, "writes", &runs, peak, nanos);
+    print(args, &name, rows, "writes", runs, peak, nanos);
     Ok(())
 }
 
@@ -153,11 +153,7 @@ fn mixed(args: &ReadArgs) -> Result<()> {
     std::fs::create_dir_all(&root).map_err(|e| Error::io(&root, e))?;
     let engine = Engine::create(&root, &settings)?;
     let (runs, peak) = peak_rss_anon_bytes(|| {
-        let (mut row, mut writes) = (KvRow::default(), engine.writes()?);
-        for i in 0..rows {
-            row.set(0, i);
-            writes.write(i, &row.v, row.n, false)?;
-        }
+        engine.fill(rows)?;
         Runs::measure(0, 1, || engine.mixed(rows, operations))
     });
     let metrics = engine.database.metrics();
@@ -166,7 +162,7 @@ fn mixed(args: &ReadArgs) -> Result<()> {
     eprintln!("{}", metrics.to_json());
     let budget = (MEMTABLE_BYTES as u64 + settings.cache_bytes) >> 20;
     let name = format!("mixed, {budget} MiB of memory");
-    print(args, &name, operations, "ops", &runs?, peak, Vec::new());
+    print(args, &name, operations, "ops", runs?, peak, Vec::new());
     drop(engine);
     std::fs::remove_dir_all(&root).map_err(|e| Error::io(&root, e))
 }
@@ -182,13 +178,7 @@ fn read(
     let root = place_of_writes(args);
     std::fs::create_dir_all(&root).map_err(|e| Error::io(&root, e))?;
     let engine = Engine::create(&root, &settings)?;
-    let mut row = KvRow::default();
-    let mut writes = engine.writes()?;
-    for i in 0..rows {
-        row.set(0, i);
-        writes.write(i, &row.v, row.n, false)?;
-    }
-    drop(writes);
+    engine.fill(rows)?;
     engine.database.flush()?;
     engine.database.compact(&engine.table, 0)?;
     let keys = keys(rows, hot.unwrap_or(rows), args.ops.unwrap_or(READS));
@@ -210,7 +200,7 @@ fn read(
     let (cache, block) = (settings.cache_bytes >> 20, settings.chunk_kib);
     let name = format!("read, cache of {cache} MiB, blocks of {block} KiB{by}{beside}{which}");
     let peak = rss_anon_bytes();
-    print(args, &name, keys.len() as u64, "reads", &runs, peak, nanos);
+    print(args, &name, keys.len() as u64, "reads", runs, peak, nanos);
     drop(engine);
     std::fs::remove_dir_all(&root).map_err(|e| Error::io(&root, e))
 }
@@ -220,31 +210,23 @@ fn print(
     name: &str,
     ops: u64,
     unit: &str,
-    runs: &Runs,
+    runs: Runs,
     peak: u64,
     mut nanos: Vec<u64>,
 ) {
-    let (wall, cpu) = (runs.wall_median(), runs.cpu_median());
-    let mut line = json!({
-        "by": "cqlite",
-        "round": args.round,
-        "bench": name,
-        "table": "kv",
-        "fmt": "big-oa",
-        "ops": ops,
-        "unit": unit,
-        "rows": args.data.rows,
-        "median_s": wall,
-        "min_s": runs.wall_min(),
-        "cpu_s": cpu,
-        "per_s": (ops as f64 / wall).round(),
-        "per_cpu_s": (ops as f64 / cpu).round(),
-        "peak_rss_anon_mib": peak as f64 / f64::from(1 << 20),
-        "others_cores": runs.others_cores,
-    });
-    if !nanos.is_empty() {
-        line["p50_us"] = json!(percentile(&mut nanos, 0.5) as f64 / 1e3);
-        line["p99_us"] = json!(percentile(&mut nanos, 0.99) as f64 / 1e3);
-    }
-    println!("{line}");
+    let latencies = (!nanos.is_empty()).then(|| latencies(&mut nanos));
+    let touched = Touched {
+        rows: args.data.rows,
+        ..Touched::default()
+    };
+    let figure = Figure {
+        name,
+        ops,
+        unit,
+        runs,
+        touched,
+        peak,
+        latencies,
+    };
+    figure.print(args, "kv");
 }

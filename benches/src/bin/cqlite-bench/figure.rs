@@ -238,26 +238,32 @@ fn measure_queries(args: &ReadArgs, name: &str, table: &Table, queries: &[Query]
         runs,
         touched: touched?,
         peak,
-        latencies: Some([0.5, 0.99].map(|share| percentile(&mut nanos, share))),
+        latencies: Some(latencies(&mut nanos)),
     };
     figure.print(args, table.rows.table());
     Ok(())
 }
 
-struct Figure<'a> {
-    name: &'a str,
-    ops: u64,
-    unit: &'a str,
-    runs: Runs,
-    touched: Touched,
+/// Median and 99th percentile.
+pub(crate) fn latencies(nanos: &mut [u64]) -> [u64; 2] {
+    [0.5, 0.99].map(|share| percentile(nanos, share))
+}
+
+/// What was measured.
+pub(crate) struct Figure<'a> {
+    pub name: &'a str,
+    pub ops: u64,
+    pub unit: &'a str,
+    pub runs: Runs,
+    pub touched: Touched,
     /// Private memory, in bytes.
-    peak: u64,
+    pub peak: u64,
     /// Median and 99th percentile, in nanoseconds.
-    latencies: Option<[u64; 2]>,
+    pub latencies: Option<[u64; 2]>,
 }
 
 impl Figure<'_> {
-    fn print(&self, args: &ReadArgs, table: &str) {
+    pub fn print(&self, args: &ReadArgs, table: &str) {
         let cached = if args.cache > 0 { " cached" } else { "" };
         let (version, format) = args.data.format().parts();
         let (wall, cpu) = (self.runs.wall_median(), self.runs.cpu_median());
