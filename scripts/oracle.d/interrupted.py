@@ -14,37 +14,13 @@ import tempfile
 import threading
 import time
 
-from golden import Jvm, Node
+from living import CQLITE, Live, cqlite
 
-CQLITE = os.environ["CQLITE"]
 ROUNDS = 3
 TABLE = "CREATE TABLE lab.t (k int PRIMARY KEY, v text) WITH gc_grace_seconds = 0 AND compression = {'enabled': false} " \
         "AND compaction = {'class': 'SizeTieredCompactionStrategy', 'min_threshold': '2'}"
 KEYSPACE = "CREATE KEYSPACE lab WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 QUERY = "SELECT JSON k, v FROM lab.t"
-
-
-class Live(Node):
-    """A node on a directory that is there, with the time of day."""
-
-    def __init__(self, version, home):
-        Jvm.__init__(self, version, "golden.Node", int(time.time()) + 1, home=home, keep=True)
-        self.answer()
-        self.version = version
-        self.statements = 0
-
-    def run(self, q):
-        now = time.time()
-        return [row[0] for row in self.cql(q, timestamp=int(now * 1_000_000), now=int(now)) if row]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-
-def cqlite(*args, text=None):
-    return subprocess.run([CQLITE, *args], input=text, check=True, capture_output=True, text=True).stdout
 
 
 def rows(lines):

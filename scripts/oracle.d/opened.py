@@ -4,14 +4,10 @@ scripts/judge_database. After each of them both must give the same answers."""
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 
-from golden import Jvm, Node
-
-CQLITE = os.environ["CQLITE"]
+from living import Live, cqlite
 
 MADE = """
 CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
@@ -87,24 +83,6 @@ QUERIES = [
     "SELECT JSON * FROM shop.dropped",
     "SELECT JSON * FROM shop.counts",
 ]
-
-
-class Live(Node):
-    """A node on a directory that is there, with the time of day."""
-
-    def __init__(self, version, home):
-        Jvm.__init__(self, version, "golden.Node", int(time.time()) + 1, home=home, keep=True)
-        self.answer()
-        self.version = version
-        self.statements = 0
-
-    def run(self, q):
-        now = time.time()
-        return [row[0] for row in self.cql(q, timestamp=int(now * 1_000_000), now=int(now)) if row]
-
-
-def cqlite(*args, text=None):
-    return subprocess.run([CQLITE, *args], input=text, check=True, capture_output=True, text=True).stdout
 
 
 def compare(node, data, queries, when):
