@@ -41,7 +41,7 @@ impl Changer {
         held: Held,
         is_met: bool,
     ) -> Result<()> {
-        let when = self.when(when);
+        let when = self.writer.when(when);
         // Whoever appends to a list later appends behind it, from whatever session.
         self.modifier.advance_to(when.timestamp);
         self.modifier.prepare(statement, &when, held, is_met)
@@ -67,14 +67,6 @@ impl Changer {
     /// [`hand_over`](Self::hand_over), besides what the writer has already.
     pub fn add(&mut self) -> Result<()> {
         self.modifier.changes().drain_into(self.writer.update())
-    }
-
-    /// When something is written of which the statement says nothing else.
-    pub fn when(&self, when: &WriteTime) -> WriteTime {
-        WriteTime {
-            ttl: self.table().schema().options.default_time_to_live,
-            ..*when
-        }
     }
 }
 

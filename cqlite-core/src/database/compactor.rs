@@ -3,9 +3,9 @@
 //! Authority: `o.a.c.db.compaction.CompactionManager`.
 
 use super::lock;
+use super::queue::Queue;
 use crate::table::{InBackground, Table};
 use crate::{Error, Result};
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,10 +24,9 @@ pub(super) struct Compactor {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    tables: VecDeque<Arc<Table>>,
+    queue: Queue,
     /// Tables that are being compacted.
     running: usize,
-    failed: Option<Error>,
 }
 
 impl Compactor {
@@ -54,11 +53,11 @@ impl Compactor {
             match compacted {
                 Ok(InBackground::Nothing) => {}
                 // There may be more to do; what was interrupted is asked for again by who did so.
-                Ok(InBackground::Done(_)) => waiting.add(&table),
+                Ok(InBackground::Done(_)) => _ = waiting.queue.add(&table),
                 Ok(InBackground::Interrupted) if table.is_retired() => {}
-                Ok(InBackground::Interrupted) => waiting.add(&table),
+                Ok(InBackground::Interrupted) => _ = waiting.queue.add(&table),
                 Err(_) if self.has_ended() || table.is_retired() => {}
-                Err(e) => waiting.failed = Some(e),
+                Err(e) => waiting.queue.failed = Some(e),
             }
         }
     }
@@ -70,7 +69,7 @@ impl Compactor {
             if self.has_ended() {
                 return None;
             }
-            if let Some(table) = waiting.tables.pop_front() {
+            if let Some(table) = waiting.queue.tables.pop_front() {
                 waiting.running += 1;
                 return Some(table);
             }
@@ -97,14 +96,14 @@ impl Compactor {
 
     /// Asks for a table's strategy to be asked.
     pub fn request(&self, table: &Arc<Table>) {
-        lock(&self.waiting).add(table);
+        lock(&self.waiting).queue.add(table);
         self.changed.notify_all();
     }
 
     /// Tables that wait for their strategies to be asked, or are being compacted.
     pub fn pending(&self) -> usize {
         let waiting = lock(&self.waiting);
-        waiting.tables.len() + waiting.running
+        waiting.queue.tables.len() + waiting.running
     }
 
     /// Says what went wrong since it was asked last.
@@ -112,10 +111,7 @@ impl Compactor {
     /// # Errors
     /// Those of compactions.
     pub fn check(&self) -> Result<()> {
-        match lock(&self.waiting).failed.take() {
-            Some(e) => Err(e),
-            None => Ok(()),
-        }
+        lock(&self.waiting).queue.check()
     }
 
     /// Waits until no table needs to be compacted.
@@ -124,15 +120,12 @@ impl Compactor {
     /// Those of compactions.
     pub fn wait(&self) -> Result<()> {
         let mut waiting = lock(&self.waiting);
-        let is_busy = |waiting: &Waiting| !waiting.tables.is_empty() || waiting.running > 0;
-        while is_busy(&waiting) && !self.has_ended() && waiting.failed.is_none() {
+        let is_busy = |waiting: &Waiting| !waiting.queue.tables.is_empty() || waiting.running > 0;
+        while is_busy(&waiting) && !self.has_ended() && waiting.queue.failed.is_none() {
             let wait = self.changed.wait(waiting);
             waiting = wait.unwrap_or_else(PoisonError::into_inner);
         }
-        match waiting.failed.take() {
-            Some(e) => Err(e),
-            None => Ok(()),
-        }
+        waiting.queue.check()
     }
 
     fn has_ended(&self) -> bool {
@@ -156,14 +149,6 @@ impl Drop for Done<'_> {
     fn drop(&mut self) {
         lock(&self.0.waiting).running -= 1;
         self.0.changed.notify_all();
-    }
-}
-
-impl Waiting {
-    fn add(&mut self, table: &Arc<Table>) {
-        if !self.tables.iter().any(|other| Arc::ptr_eq(other, table)) {
-            self.tables.push_back(table.clone());
-        }
     }
 }
 

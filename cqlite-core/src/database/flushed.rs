@@ -9,12 +9,10 @@
 //! ```
 
 use crate::commitlog::{Position, TableId};
-use crate::io::sync_directory;
+use crate::io::replace_file;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Longest file that is read: that of a million tables is shorter.
@@ -87,16 +85,7 @@ impl Flushed {
         }
         let crc = crc32fast::hash(text.as_bytes());
         let _ = writeln!(text, "{crc:08x}");
-        let (path, new) = (
-            self.directory.join("flushed"),
-            self.directory.join("flushed.tmp"),
-        );
-        let failed = |e| Error::io(&new, e);
-        let mut file = File::create(&new).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        std::fs::rename(&new, &path).map_err(|e| Error::io(&path, e))?;
-        sync_directory(&self.directory)
+        replace_file(&self.directory.join("flushed"), text.as_bytes())
     }
 }
 

@@ -3,9 +3,9 @@
 //! Authority: `o.a.c.utils.memory.MemtableCleanerThread`.
 
 use super::lock;
+use super::queue::Queue;
 use crate::table::Table;
 use crate::{Error, Result};
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// The tables that wait to be flushed.
@@ -17,10 +17,9 @@ pub(super) struct Flusher {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    tables: VecDeque<Arc<Table>>,
+    queue: Queue,
     /// Flushes that are over.
     done: u64,
-    failed: Option<Error>,
     has_ended: bool,
 }
 
@@ -41,7 +40,7 @@ impl Flusher {
                 if waiting.has_ended {
                     return;
                 }
-                match waiting.tables.front() {
+                match waiting.queue.tables.front() {
                     Some(table) => break table.clone(),
                     None => {
                         let wait = self.changed.wait(waiting);
@@ -53,10 +52,10 @@ impl Flusher {
             let flushed = flush(&table);
             let mut waiting = lock(&self.waiting);
             // It stood there while it was flushed, that nobody should ask for it once more.
-            waiting.tables.pop_front();
+            waiting.queue.tables.pop_front();
             waiting.done += 1;
             if let Err(e) = flushed {
-                waiting.failed = Some(e);
+                waiting.queue.failed = Some(e);
             }
             self.changed.notify_all();
         }
@@ -64,16 +63,14 @@ impl Flusher {
 
     /// Asks for a table to be flushed, unless it is about to be.
     pub fn request(&self, table: &Arc<Table>) {
-        let mut waiting = lock(&self.waiting);
-        if !waiting.tables.iter().any(|other| Arc::ptr_eq(other, table)) {
-            waiting.tables.push_back(table.clone());
+        if lock(&self.waiting).queue.add(table) {
             self.changed.notify_all();
         }
     }
 
     /// Tables that wait to be flushed, or are being flushed.
     pub fn pending(&self) -> usize {
-        lock(&self.waiting).tables.len()
+        lock(&self.waiting).queue.tables.len()
     }
 
     /// Says what went wrong since it was asked last.
@@ -81,10 +78,7 @@ impl Flusher {
     /// # Errors
     /// Those of flushes.
     pub fn check(&self) -> Result<()> {
-        match lock(&self.waiting).failed.take() {
-            Some(e) => Err(e),
-            None => Ok(()),
-        }
+        lock(&self.waiting).queue.check()
     }
 
     /// Waits for the end of a flush.
@@ -94,14 +88,14 @@ impl Flusher {
     pub fn wait(&self) -> Result<()> {
         let mut waiting = lock(&self.waiting);
         let before = waiting.done;
-        while waiting.done == before && !waiting.tables.is_empty() && !waiting.has_ended {
+        while waiting.done == before && !waiting.queue.tables.is_empty() && !waiting.has_ended {
             let wait = self.changed.wait(waiting);
             waiting = wait.unwrap_or_else(PoisonError::into_inner);
         }
-        match waiting.failed.take() {
-            Some(e) => Err(e),
-            None if waiting.has_ended => Err(Error::invalid("the database is closed")),
-            None => Ok(()),
+        waiting.queue.check()?;
+        match waiting.has_ended {
+            true => Err(Error::invalid("the database is closed")),
+            false => Ok(()),
         }
     }
 

@@ -62,7 +62,7 @@ impl Fresh {
     }
 
     /// A UUID of version 4. It tells rows apart, and is no secret.
-    fn random_uuid(&mut self) -> [u8; 16] {
+    pub fn random_uuid(&mut self) -> [u8; 16] {
         let mut id = [0; 16];
         for half in id.chunks_exact_mut(8) {
             self.made += 1;

@@ -2,12 +2,11 @@
 //!
 //! Authority: `o.a.c.db.SystemKeyspace.getOrInitializeLocalHostId`, `o.a.c.utils.CounterId`.
 
+use super::fresh::Fresh;
 use crate::cql::parse_uuid;
-use crate::io::sync_directory;
+use crate::io::replace_file;
+use crate::schema::uuid_text;
 use crate::{Error, Result};
-use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::path::Path;
 
 /// The id of the database with this directory of its own, which is made if there is none yet: a random UUID.
@@ -28,28 +27,8 @@ pub(super) fn host_id(own: &Path) -> Result<[u8; 16]> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(Error::io(&path, e)),
     }
-    let random = RandomState::new();
-    let mut id = [0; 16];
-    id[..8].copy_from_slice(&random.hash_one(0).to_be_bytes());
-    id[8..].copy_from_slice(&random.hash_one(1).to_be_bytes());
-    // Version 4, and the variant.
-    id[6] = id[6] & 0x0f | 0x40;
-    id[8] = id[8] & 0x3f | 0x80;
-    let mut text = String::new();
-    for (i, byte) in id.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text.push('\n');
-    let new = own.join("host_id.tmp");
-    let failed = |e| Error::io(&new, e);
-    let mut file = File::create(&new).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&new, &path).map_err(|e| Error::io(&path, e))?;
-    sync_directory(own)?;
+    let id = Fresh::new().random_uuid();
+    replace_file(&path, format!("{}\n", uuid_text(&id)).as_bytes())?;
     Ok(id)
 }
 

@@ -61,6 +61,7 @@ mod killed;
 mod lock;
 mod measure;
 mod prepared;
+mod queue;
 mod session;
 mod stripes;
 #[cfg(test)]

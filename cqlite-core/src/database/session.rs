@@ -277,14 +277,8 @@ impl Session<'_> {
         for changer in &mut *changers {
             changer.hand_over()?;
         }
-        let written = match changers {
-            [changer] => changer.writer.write(),
-            changers => {
-                let mut writers: Vec<&mut Writer> =
-                    changers.iter_mut().map(|c| &mut c.writer).collect();
-                Writer::write_together(&mut writers)
-            }
-        };
+        let mut writers: Vec<&mut Writer> = changers.iter_mut().map(|c| &mut c.writer).collect();
+        let written = Writer::write_together(&mut writers);
         drop(locked);
         written
     }

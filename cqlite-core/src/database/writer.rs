@@ -8,6 +8,7 @@ use crate::commitlog::{Position, UpdateEncoder, start_mutation};
 use crate::memtable::Update;
 use crate::metrics::{Count, Operation};
 use crate::model::{PartitionSource, RowBuf};
+use crate::mutation::WriteTime;
 use crate::table::Table;
 use std::sync::Arc;
 
@@ -50,6 +51,14 @@ impl Writer {
     /// What is to be changed.
     pub fn update(&mut self) -> &mut Update {
         &mut self.update
+    }
+
+    /// When something is written of which the statement says nothing else.
+    pub(super) fn when(&self, when: &WriteTime) -> WriteTime {
+        WriteTime {
+            ttl: self.table.schema().options.default_time_to_live,
+            ..*when
+        }
     }
 
     /// Changes what [`update`](Self::update) says, which is empty then, and returns what [`Database::wait`] waits for; `None` if

@@ -9,7 +9,7 @@ mod syncer;
 
 #[cfg(test)]
 pub(crate) use output::faults;
-pub use output::{Output, Spill, sync_directory};
+pub use output::{Output, Spill, replace_file, sync_directory};
 
 use crate::{Error, Result};
 use std::fs::File;

@@ -261,6 +261,25 @@ impl Drop for Spill {
     }
 }
 
+/// Puts a small file in the place of the one that is there, if one is: all of it is on the disk, or the old one is as it was.
+/// Meanwhile there is another one with `.tmp` behind its name.
+///
+/// # Errors
+/// `Io`; `InvalidInput` for a path without a directory.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = path.parent();
+    let directory = directory.ok_or_else(|| Error::invalid("it is no file").in_file(path))?;
+    let mut new = path.as_os_str().to_owned();
+    new.push(".tmp");
+    let new = PathBuf::from(new);
+    let failed = |e| Error::io(&new, e);
+    let mut file = File::create(&new).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&new, path).map_err(|e| Error::io(path, e))?;
+    sync_directory(directory)
+}
+
 /// Waits until the disk knows the names in a directory.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! Authority: `o.a.c.cql3.statements.DeleteStatement.addUpdateForKey`.
 
 use super::draft::{Draft, deletion};
-use super::insert::{Value, check};
+use super::insert::{Value, check, check_count, partition_key_of};
 use super::{WriteTime, key};
 use crate::schema::TableSchema;
 use crate::sstable::builder::ChangeSink;
@@ -54,17 +54,9 @@ impl Delete {
         let table = &*self.table;
         let (in_key, in_row) = (table.partition_key.len(), table.clustering.len());
         let wanted = in_key + if self.of_row { in_row } else { 0 };
-        if values.len() != wanted {
-            return Err(Error::invalid(format!(
-                "{} values for {wanted} columns",
-                values.len()
-            )));
-        }
+        check_count(values, wanted)?;
         let (of_key, of_row) = values.split_at(in_key);
-        for (column, value) in table.partition_key.iter().zip(of_key) {
-            check(&column.name, &column.ty, *value)?;
-        }
-        key::partition_key(table, |i| of_key[i].bytes(), &mut self.key)?;
+        partition_key_of(table, |i| of_key[i], &mut self.key)?;
         if !self.of_row {
             // Without clustering columns the partition is the row.
             return sink.delete_partition(&self.key, deletion(when));

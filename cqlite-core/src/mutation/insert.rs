@@ -141,18 +141,10 @@ impl Insert {
             + self.clustering.iter().flatten().count()
             + self.statics.len()
             + self.regulars.len();
-        if values.len() != given {
-            return Err(Error::invalid(format!(
-                "{} values for {given} columns",
-                values.len()
-            )));
-        }
+        check_count(values, given)?;
         let table = &*self.table;
-        for (&i, column) in self.partition_key.iter().zip(&table.partition_key) {
-            check(&column.name, &column.ty, values[i])?;
-        }
         let numbers = &self.partition_key;
-        key::partition_key(table, |i| values[numbers[i]].bytes(), &mut self.key)?;
+        partition_key_of(table, |i| values[numbers[i]], &mut self.key)?;
 
         self.row.clear(false);
         for (i, number) in self.clustering.iter().enumerate() {
@@ -256,6 +248,30 @@ pub(super) fn visible_column<'t>(
         ))
         .advise(format!("it has {}", names.join(", ")))
     })
+}
+
+#[inline]
+pub(super) fn check_count(values: &[Value<'_>], columns: usize) -> Result<()> {
+    match values.len() == columns {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{} values for {columns} columns",
+            values.len()
+        ))),
+    }
+}
+
+/// Makes `out` the partition key of values that were not looked at yet.
+#[inline]
+pub(super) fn partition_key_of<'v>(
+    table: &TableSchema,
+    value: impl Fn(usize) -> Value<'v>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    for (i, column) in table.partition_key.iter().enumerate() {
+        check(&column.name, &column.ty, value(i))?;
+    }
+    key::partition_key(table, |i| value(i).bytes(), out)
 }
 
 #[inline]

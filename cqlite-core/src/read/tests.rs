@@ -1,16 +1,13 @@
 //! What is not read changes no answer.
 
 use crate::metrics::{Metrics, Operation, TableCount};
-use crate::mutation::{Modifier, TimeUuids, WriteTime};
-use crate::query::{Plan, PlanOptions, json_lines};
 use crate::schema::parse_schema;
 use crate::sstable::{OpenOptions, Version};
+use crate::table::testing::{self, NOW, open, write_at};
 use crate::table::{StorageOptions, Table};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
-
-const NOW: i64 = 1_700_000_000;
 
 const TABLE: &str =
     "CREATE TABLE ks.t (p int, c int, v text, w int, PRIMARY KEY (p, c)) WITH gc_grace_seconds = 0";
@@ -18,39 +15,8 @@ const TABLE: &str =
 const WITH_STATICS: &str = "CREATE TABLE ks.t (p int, c int, s int static, v text, w int, m map<int, int>, PRIMARY KEY (p, c))
     WITH CLUSTERING ORDER BY (c DESC) AND gc_grace_seconds = 0";
 
-fn open(directory: &Path, schema: &str, version: (&str, &str)) -> Table {
-    let schema = parse_schema(schema, None).unwrap().tables.remove(0);
-    let storage = StorageOptions {
-        version: Version::parse(version.0, version.1).unwrap(),
-        open: OpenOptions::default(),
-        metrics: Arc::new(Metrics::default()),
-    };
-    Table::open(directory, Arc::new(schema), storage).unwrap()
-}
-
-fn write_at(table: &Table, timestamp: i64, statement: &str) {
-    let mut modifier = Modifier::new(table.schema().clone(), TimeUuids::new(NOW, 0)).unwrap();
-    let when = WriteTime {
-        timestamp,
-        ttl: 0,
-        now: NOW,
-    };
-    let mut update = table.update();
-    let statement = crate::cql::parse_statement(statement).unwrap();
-    modifier.execute(&statement, &when, &mut update).unwrap();
-    table.apply(&update, || Ok(())).unwrap();
-}
-
 fn select(table: &Table, statement: &str) -> Vec<String> {
-    let select = crate::cql::parse_select(statement).unwrap();
-    let view = table.view();
-    let reader = view.reader();
-    let options = PlanOptions {
-        indexes: &[],
-        now: NOW,
-    };
-    let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
-    json_lines(plan.execute(reader))
+    testing::select(&table.view(), statement)
 }
 
 /// A table of as many SSTables as there are lists of statements, with the timestamps of the statements.

@@ -258,7 +258,8 @@ fn option_texts(table: &TableSchema) -> Vec<String> {
         .collect()
 }
 
-fn uuid_text(bytes: &[u8; 16]) -> String {
+/// A UUID as it is written in CQL.
+pub(crate) fn uuid_text(bytes: &[u8; 16]) -> String {
     let mut text = String::with_capacity(36);
     for (i, byte) in bytes.iter().enumerate() {
         if matches!(i, 4 | 6 | 8 | 10) {

@@ -18,6 +18,7 @@ pub use check::{HeaderMapping, MappedColumn};
 pub(crate) use columns::compare_raw_column_names;
 pub use columns::{ColumnKind, ColumnRef, compare_column_names};
 pub use ddl::parse_schema;
+pub(crate) use describe::uuid_text;
 pub use describe::{
     describe, describe_index, describe_keyspace, describe_table, describe_type, needed_types,
 };

@@ -1,48 +1,14 @@
 //! Whatever is flushed and compacted meanwhile, a table reads as what was written to it.
 
+use super::testing::{NOW, select, write_at};
 use super::*;
-use crate::mutation::{Modifier, TimeUuids, WriteTime};
-use crate::query::{Plan, PlanOptions};
-use crate::schema::parse_schema;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-const NOW: i64 = 1_700_000_000;
-
 fn open(directory: &Path) -> Table {
-    let text = "CREATE TABLE ks.t (p int, c int, s text static, v text, m map<text, int>, PRIMARY KEY (p, c))
+    let schema = "CREATE TABLE ks.t (p int, c int, s text static, v text, m map<text, int>, PRIMARY KEY (p, c))
         WITH gc_grace_seconds = 0";
-    let schema = parse_schema(text, None).unwrap().tables.remove(0);
-    let storage = StorageOptions {
-        version: Version::parse("oa", "big").unwrap(),
-        open: OpenOptions::default(),
-        metrics: Arc::default(),
-    };
-    Table::open(directory, Arc::new(schema), storage).unwrap()
-}
-
-fn write_at(table: &Table, timestamp: i64, statement: &str) {
-    let mut modifier = Modifier::new(table.schema().clone(), TimeUuids::new(NOW, 0)).unwrap();
-    let when = WriteTime {
-        timestamp,
-        ttl: 0,
-        now: NOW,
-    };
-    let mut update = table.update();
-    let statement = crate::cql::parse_statement(statement).unwrap();
-    modifier.execute(&statement, &when, &mut update).unwrap();
-    table.apply(&update, || Ok(())).unwrap();
-}
-
-fn select(view: &View, statement: &str) -> Vec<String> {
-    let select = crate::cql::parse_select(statement).unwrap();
-    let reader = view.reader();
-    let options = PlanOptions {
-        indexes: &[],
-        now: NOW,
-    };
-    let plan = Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
-    crate::query::json_lines(plan.execute(reader))
+    testing::open(directory, schema, ("oa", "big"))
 }
 
 fn files(directory: &Path) -> Vec<String> {

@@ -263,10 +263,7 @@ impl PlainWriter {
             Source::Marker(i) => values.get(*i).copied().unwrap_or(Value::Unset),
             Source::Constant(_) => Value::Unset,
         };
-        let mut when = WriteTime {
-            ttl: self.writer.table().schema().options.default_time_to_live,
-            ..*when
-        };
+        let mut when = self.writer.when(when);
         if let Change::Insert(insert) = &mut self.change {
             insert.advance_to(when.timestamp);
         }
