@@ -137,6 +137,7 @@ pub fn compact(inputs: &[PathBuf], directory: &Path, format: Format) -> Result<V
         gc_before: None,
         level: 0,
         ignores_overlaps: false,
+        host: None,
     };
     let destination = Destination {
         directory,

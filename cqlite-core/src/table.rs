@@ -17,12 +17,12 @@ use crate::model::PartitionSource;
 use crate::partitioner::TokenRange;
 use crate::read::TableReader;
 use crate::schema::TableSchema;
-use crate::sstable::component::statistics::SerializationHeader;
+use crate::sstable::component::statistics::{CommitLogPosition, SerializationHeader};
 use crate::sstable::descriptor::naming;
 use crate::sstable::transaction::{Replaced, remove_leftovers};
 use crate::sstable::{
-    Descriptor, OpenOptions, SSTable, SSTableWriter, Transaction, Version, WriteOptions, Written,
-    directory,
+    Descriptor, OpenOptions, Provenance, SSTable, SSTableWriter, Transaction, Version,
+    WriteOptions, Written, directory,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,8 @@ pub struct StorageOptions {
     pub open: OpenOptions,
     /// What measures the database.
     pub metrics: Arc<Metrics>,
+    /// Id of who writes SSTables, by which they name the commit log that they have parts of. A database has its own.
+    pub host: Option<[u8; 16]>,
 }
 
 /// A table that is written to and read from by many threads at once. Nobody else may write to its directory.
@@ -176,8 +178,17 @@ impl Table {
             }
             let (storage, live) = (self.storage.clone(), view.live.clone());
             let (metrics, stats) = (self.metrics.clone(), self.compacting.stats.clone());
-            Self::of(&self.directory, schema, storage, live, metrics, stats)
+            let table = Self::of(&self.directory, schema, storage, live, metrics, stats)?;
+            let log_start = view.memtables.first().and_then(|m| m.log_start());
+            log_start.inspect(|at| table.begin_log(*at));
+            Ok(table)
         })
+    }
+
+    /// Says behind which position of a commit log all is that is written from now on. It is told once, before anything is.
+    pub fn begin_log(&self, position: CommitLogPosition) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.begin_log(position);
     }
 
     /// Waits for flushes to end, ends compactions, and lets nothing change the table or its directory from then on. What was
@@ -281,18 +292,32 @@ impl Table {
     }
 
     /// Lets writes go to another memtable; what was written before is flushed by [`flush_switched`](Self::flush_switched).
-    /// `mark` is called when no write is half done; it is not if the table is retired.
+    /// `mark` is called when no write is half done, for the end of the log; it is not if the table is retired.
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn switch<M>(&self, mark: impl FnOnce() -> M) -> Result<Option<M>> {
+    pub fn switch(
+        &self,
+        mark: impl FnOnce() -> CommitLogPosition,
+    ) -> Result<Option<CommitLogPosition>> {
+        self.switch_at(|| Some(mark()))
+    }
+
+    fn switch_at(
+        &self,
+        mark: impl FnOnce() -> Option<CommitLogPosition>,
+    ) -> Result<Option<CommitLogPosition>> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if self.is_retired() {
             return Ok(None);
         }
+        let mark = mark();
         if !current.is_empty() {
             let memtable = Memtable::new(current.rules().clone());
             let memtable = Arc::new(memtable.with_metrics(self.storage.metrics.clone()));
+            // Without a mark it takes over what the one before it was to say.
+            let log_start = mark.or_else(|| current.log_start());
+            log_start.inspect(|at| memtable.begin_log(*at));
             self.change_view(|view| {
                 let mut memtables = vec![memtable.clone()];
                 memtables.extend_from_slice(&view.memtables);
@@ -300,7 +325,7 @@ impl Table {
             })?;
             *current = memtable;
         }
-        Ok(Some(mark()))
+        Ok(mark)
     }
 
     /// Writes the memtables that are not written to any more as SSTables, the oldest first. Reads and writes go on meanwhile.
@@ -313,10 +338,10 @@ impl Table {
         let mut all = Vec::new();
         loop {
             let view = self.view();
-            let [_, .., oldest] = &*view.memtables else {
+            let [.., next, oldest] = &*view.memtables else {
                 return Ok(all);
             };
-            let written = self.write(oldest)?;
+            let written = self.write(oldest, next.log_start())?;
             let new = match &written {
                 Some(written) => Some(Live::open(&written.descriptor, &self.storage.open)?),
                 None => None,
@@ -340,16 +365,21 @@ impl Table {
     /// # Errors
     /// As of [`flush_switched`](Self::flush_switched).
     pub fn flush(&self) -> Result<Vec<Written>> {
-        self.switch(|| ())?;
+        self.switch_at(|| None)?;
         self.flush_switched()
     }
 
-    fn write(&self, memtable: &Memtable) -> Result<Option<Written>> {
+    /// Writes a memtable, which ends in the log at `log_end`.
+    fn write(
+        &self,
+        memtable: &Memtable,
+        log_end: Option<CommitLogPosition>,
+    ) -> Result<Option<Written>> {
         let span = tracing::info_span!("flush", table = %self.schema.full_name(), bytes = memtable.bytes());
         let _span = span.enter();
         let metrics = &self.storage.metrics;
         let began = metrics.begin(Operation::Flush);
-        let written = self.write_unmeasured(memtable)?;
+        let written = self.write_unmeasured(memtable, log_end)?;
         if let Some(written) = &written {
             metrics.count(Count::FlushedBytes, written.on_disk);
         }
@@ -357,8 +387,19 @@ impl Table {
         Ok(written)
     }
 
-    fn write_unmeasured(&self, memtable: &Memtable) -> Result<Option<Written>> {
+    fn write_unmeasured(
+        &self,
+        memtable: &Memtable,
+        log_end: Option<CommitLogPosition>,
+    ) -> Result<Option<Written>> {
+        let interval = memtable.log_start().zip(log_end);
+        let interval = interval.filter(|(start, end)| start < end);
         let options = WriteOptions {
+            provenance: Provenance {
+                commit_log_intervals: interval.into_iter().collect(),
+                originating_host_id: self.storage.host,
+                ..Provenance::default()
+            },
             partitioner: memtable.partitioner().clone(),
             estimated_keys: memtable.partitions().max(1),
             operation: "flush",

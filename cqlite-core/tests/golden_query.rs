@@ -273,6 +273,7 @@ fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<(
         gc_before: None,
         level: 0,
         ignores_overlaps: false,
+        host: None,
     };
     let destination = Destination {
         directory,

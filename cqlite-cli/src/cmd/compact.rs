@@ -81,6 +81,7 @@ fn compact(
         gc_before: args.gc_before,
         level: 0,
         ignores_overlaps: false,
+        host: None,
     };
     let progress = Progress::default();
     commit(&destination, out, |transaction| {

@@ -27,7 +27,9 @@ use crate::partitioner::{Partitioner, TokenRange};
 use crate::read::TableReader;
 use crate::schema::{Column, TableKind, TableSchema};
 use crate::sstable::component::statistics::SerializationHeader;
-use crate::sstable::writer::inputs::{approximate_key_count, estimated_keys, merged_header};
+use crate::sstable::writer::inputs::{
+    approximate_key_count, commit_log_intervals, estimated_keys, merged_header,
+};
 use crate::sstable::{Provenance, SSTable, Transaction, WriteOptions, Written};
 use crate::types::CqlType;
 use crate::{Error, Result};
@@ -51,7 +53,7 @@ pub fn rewrite(
     let mut options = destination.options(sstable)?;
     options.operation = destination.operation;
     let level = sstable.statistics().stats.as_ref().map_or(0, |s| s.level);
-    options.provenance = provenance(inputs)?;
+    options.provenance = Provenance::of_inputs(inputs, host_of_all(inputs))?;
     // Parts of an SSTable may overlap those of others where it did not.
     options.provenance.level = match destination.split {
         Split::Never => level,
@@ -101,6 +103,8 @@ pub struct Compaction {
     pub level: i32,
     /// Inputs whose data has all died are left out, whatever they hide elsewhere.
     pub ignores_overlaps: bool,
+    /// Who compacts, which outputs name unless one other host wrote all inputs.
+    pub host: Option<[u8; 16]>,
 }
 
 /// What a compaction made.
@@ -184,8 +188,7 @@ impl Compaction {
         };
         let mut options = destination.options(newest)?;
         options.operation = destination.operation;
-        options.provenance = provenance(inputs)?;
-        options.provenance.level = self.level;
+        options.provenance = self.provenance(inputs)?;
         options.estimated_keys = approximate_key_count(inputs)?;
         let bases = merged_header(inputs)?.encoding_stats();
         let reader = TableReader::open(narrowed(&self.schema, inputs), inputs.to_vec())?;
@@ -202,6 +205,17 @@ impl Compaction {
         });
         let written = destination.write(&mut purge, header, options, inputs, transaction, watch)?;
         Ok(Compacted { written, expired })
+    }
+
+    /// That of what is made of those inputs that are not left out whole.
+    fn provenance(&self, living: &[Arc<SSTable>]) -> Result<Provenance> {
+        let host = host_of_all(&self.inputs).or(self.host);
+        Ok(Provenance {
+            level: self.level,
+            // What has expired need not be replayed either.
+            commit_log_intervals: commit_log_intervals(&self.inputs, host),
+            ..Provenance::of_inputs(living, host)?
+        })
     }
 
     /// `only_purge_repaired_tombstones` of the table's compaction.
@@ -260,14 +274,13 @@ fn narrowed(schema: &TableSchema, inputs: &[Arc<SSTable>]) -> TableSchema {
     }
 }
 
-/// That of a merge, which has the host of its inputs if they have one.
-fn provenance(inputs: &[Arc<SSTable>]) -> Result<Provenance> {
+/// The host that wrote all of them, if there is one.
+fn host_of_all(inputs: &[Arc<SSTable>]) -> Option<[u8; 16]> {
     let mut hosts = inputs
         .iter()
         .map(|input| input.statistics().stats.as_ref()?.originating_host_id);
     let host = hosts.next().flatten();
-    let host = host.filter(|host| hosts.all(|other| other == Some(*host)));
-    Provenance::of_inputs(inputs, host)
+    host.filter(|host| hosts.all(|other| other == Some(*host)))
 }
 
 /// How many keys each of several outputs is going to have, about.

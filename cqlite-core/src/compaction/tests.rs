@@ -108,6 +108,7 @@ fn unpurged(schema: TableSchema, inputs: Vec<Arc<SSTable>>) -> Compaction {
         gc_before: Some(i64::MIN),
         level: 0,
         ignores_overlaps: false,
+        host: None,
     }
 }
 
@@ -166,6 +167,7 @@ fn tombstones_stay_while_they_may_hide_something_elsewhere() {
                 gc_before: Some(i64::MAX - 1),
                 level: 0,
                 ignores_overlaps: false,
+                host: None,
             },
             &destination(dir.path(), "oa", "big"),
         );

@@ -250,6 +250,7 @@ impl Inner {
                     WriteOptions::of_table(table)?;
                     CompactionParams::of_table(table)?;
                     if let Some(new) = open_table(&self.directory, table, &self.options.storage)? {
+                        new.begin_log(self.log.position());
                         after.tables.insert(key(table), Arc::new(new));
                     }
                 }

@@ -164,6 +164,7 @@ impl DatabaseOptions {
                 version: Version::parse("oa", "big")?,
                 open: OpenOptions::default(),
                 metrics: Arc::default(),
+                host: None,
             },
             memtable_bytes: MEMTABLE_BYTES,
             chunk_cache_bytes: CHUNK_CACHE_BYTES,
@@ -204,7 +205,7 @@ struct Inner {
     pressure: Pressure,
     /// Held by who writes what depends on what is read.
     stripes: Stripes,
-    /// By which counters are counted.
+    /// By which counters are counted, and which SSTables name.
     host_id: [u8; 16],
     /// The last, so that nobody else has the directory while something of this is left.
     _lock: DirectoryLock,
@@ -258,6 +259,8 @@ impl Database {
             _ => {}
         }
         let lock = DirectoryLock::take(&own)?;
+        let host_id = host::host_id(&own)?;
+        options.storage.host = Some(host_id);
         let system = SystemTables::open(directory, &options.storage)?;
         let (schema, keyspaces) = system.read(options.now)?;
         let mut state = State {
@@ -281,6 +284,9 @@ impl Database {
         let log = CommitLog::open(&log_directory, options.log)?;
         log.measure(options.storage.metrics.clone());
         log.discard_older()?;
+        for table in state.tables.values() {
+            table.begin_log(log.position());
+        }
         flushed.reset()?;
         let inner = Arc::new(Inner {
             directory: directory.to_owned(),
@@ -297,7 +303,7 @@ impl Database {
             last_timestamp: AtomicI64::new(i64::MIN),
             pressure: Pressure::default(),
             stripes: Stripes::default(),
-            host_id: host::host_id(&own)?,
+            host_id,
             _lock: lock,
         });
         // Not all of it, or the log's own thread might be who ends the log.

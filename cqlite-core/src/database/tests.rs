@@ -2,6 +2,7 @@
 
 mod conditional;
 mod counters;
+mod intervals;
 mod metamorphic;
 mod prepared;
 

@@ -25,9 +25,9 @@ use crate::metrics::{Metrics, Wait};
 use crate::model::StreamHeader;
 use crate::partitioner::{Partitioner, Token};
 use crate::sstable::builder::record::Record;
-use crate::sstable::component::statistics::EncodingStats;
+use crate::sstable::component::statistics::{CommitLogPosition, EncodingStats};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Binary logarithm of the count of shards.
 const SHARD_BITS: u32 = 4;
@@ -42,6 +42,7 @@ pub struct Memtable {
     /// Those who read the state of a moment.
     readers: AtomicUsize,
     bytes: AtomicI64,
+    log_start: OnceLock<CommitLogPosition>,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -54,6 +55,7 @@ impl Memtable {
             changes: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
             bytes: AtomicI64::new(0),
+            log_start: OnceLock::new(),
             metrics: None,
         }
     }
@@ -62,6 +64,17 @@ impl Memtable {
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = Some(metrics);
         self
+    }
+
+    /// Says behind which position of the commit log all is that is written here. It is told once.
+    pub fn begin_log(&self, position: CommitLogPosition) {
+        // What is said later does not count.
+        let _ = self.log_start.set(position);
+    }
+
+    /// What [`begin_log`](Self::begin_log) said, if anybody did.
+    pub fn log_start(&self) -> Option<CommitLogPosition> {
+        self.log_start.get().copied()
     }
 
     /// The columns that cells name.

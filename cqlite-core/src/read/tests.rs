@@ -309,6 +309,7 @@ fn reads_are_counted_and_timed() {
         version: Version::parse("oa", "big").unwrap(),
         open: OpenOptions::default(),
         metrics: metrics.clone(),
+        host: None,
     };
     let table = Table::open(directory.path(), Arc::new(schema), storage).unwrap();
     write_at(&table, 1, "INSERT INTO t (p, c, v) VALUES (1, 1, 'a')");

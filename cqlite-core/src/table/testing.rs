@@ -17,6 +17,7 @@ pub fn open(directory: &Path, schema: &str, version: (&str, &str)) -> Table {
         version: Version::parse(version.0, version.1).unwrap(),
         open: OpenOptions::default(),
         metrics: Arc::default(),
+        host: None,
     };
     Table::open(directory, Arc::new(schema), storage).unwrap()
 }

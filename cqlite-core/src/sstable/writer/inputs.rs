@@ -96,16 +96,8 @@ impl Provenance {
                 "transient SSTables cannot be merged with others",
             ));
         }
-        let mut intervals = Intervals::default();
-        for stats in all().flatten() {
-            if host.is_some() && stats.originating_host_id == host {
-                for &(start, end) in &stats.commit_log_intervals {
-                    intervals.add(start, end);
-                }
-            }
-        }
         Ok(Provenance {
-            commit_log_intervals: intervals.0.into_iter().collect(),
+            commit_log_intervals: commit_log_intervals(inputs, host),
             originating_host_id: host,
             repaired_at: all()
                 .map(|stats| stats.map_or(0, |s| s.repaired_at))
@@ -116,6 +108,23 @@ impl Provenance {
             ..Provenance::default()
         })
     }
+}
+
+/// What those of the SSTables that `host` wrote have of its commit log.
+pub(crate) fn commit_log_intervals(
+    inputs: &[Arc<SSTable>],
+    host: Option<[u8; 16]>,
+) -> Vec<(CommitLogPosition, CommitLogPosition)> {
+    let mut intervals = Intervals::default();
+    let all = inputs.iter().map(|input| input.statistics().stats.as_ref());
+    for stats in all.flatten() {
+        if host.is_some() && stats.originating_host_id == host {
+            for &(start, end) in &stats.commit_log_intervals {
+                intervals.add(start, end);
+            }
+        }
+    }
+    intervals.0.into_iter().collect()
 }
 
 /// Closed intervals apart from each other, by their starts (`o.a.c.db.commitlog.IntervalSet`).

@@ -440,6 +440,7 @@ impl Table {
             gc_before,
             level: planned.choice.level,
             ignores_overlaps: planned.choice.ignores_overlaps,
+            host: self.storage.host,
         };
         let living = compaction.living()?;
         // It may take long: what is elsewhere is looked at as it is by then, and nothing is kept that others let go.
