@@ -67,9 +67,25 @@ impl<T> Blocks<T> {
         items.skip(place.item).map(|(_, item)| item)
     }
 
+    /// The items before a place, from the last one on.
+    pub fn iter_before(&self, place: Place) -> impl Iterator<Item = &T> {
+        let (before, at) = self.blocks.split_at(place.block.min(self.blocks.len()));
+        let at = at.first().map_or(&[][..], |block| &block.items[..place.item]);
+        let before = before.iter().rev().flat_map(|block| block.items.iter().rev());
+        at.iter().rev().chain(before).map(|(_, item)| item)
+    }
+
     /// The place of the first item.
     pub fn start(&self) -> Place {
         Place { block: 0, item: 0 }
+    }
+
+    /// The place behind the last item.
+    pub fn end(&self) -> Place {
+        Place {
+            block: self.blocks.len(),
+            item: 0,
+        }
     }
 
     /// All items.
@@ -175,11 +191,13 @@ mod tests {
             }
             expected.sort_unstable();
             assert!(list.iter().eq(&expected));
+            assert!(list.iter_before(list.end()).eq(expected.iter().rev()));
             assert_eq!(bytes, list.footprint());
             for wanted in [0, 1, 777, 2500, 4999, 5001] {
                 let place = list.lower_bound(wanted / 3, |item| item.0.cmp(&wanted));
                 let at = expected.partition_point(|(value, _)| *value < wanted);
                 assert!(list.iter_from(place).eq(&expected[at..]));
+                assert!(list.iter_before(place).eq(expected[..at].iter().rev()));
                 assert_eq!(
                     list.before(place).copied(),
                     at.checked_sub(1).map(|i| expected[i])

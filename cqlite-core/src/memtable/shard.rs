@@ -361,12 +361,47 @@ impl Shard {
         Ok(rules.compare(a.record()?, b.record()?, spans)?.is_eq())
     }
 
-    /// Appends to `out` what slices of a partition have, in order, with the range tombstones cut to the slices.
+    /// Takes the last of some slices of a partition, which ascend, until records of the state after the change number `change`
+    /// that begin there are many. The last one that is taken may be a part of one, the rest of which stays.
+    pub fn last_slices(
+        &self,
+        rules: &Rules,
+        key: &DecoratedKey<'_>,
+        slices: &mut Vec<Slice>,
+        change: u64,
+    ) -> Result<Vec<Slice>> {
+        let place = self.place_of(rules, key);
+        let found = self.partitions.iter_from(place).next();
+        let found = found.filter(|content| content.key() == key.key);
+        let Some(Content::Many(partition)) = found else {
+            return Ok(std::mem::take(slices));
+        };
+        let mut taken = Vec::new();
+        let mut count = 0;
+        while count < BATCH
+            && let Some(mut slice) = slices.pop()
+        {
+            if let Some(start) = partition.start_of_last(rules, &slice, change, &mut count)? {
+                let rest = Slice {
+                    start: std::mem::replace(&mut slice.start, start),
+                    end: slice.start.end_before(),
+                };
+                slices.push(rest);
+            }
+            taken.push(slice);
+        }
+        taken.reverse();
+        Ok(taken)
+    }
+
+    /// Appends to `out` what slices of a partition have after the change number `change`, in order, with the range tombstones
+    /// cut to the slices.
     pub fn take_slices(
         &self,
         rules: &Rules,
         key: &DecoratedKey<'_>,
         slices: &[Slice],
+        change: u64,
         out: &mut Vec<Stored>,
     ) -> Result<()> {
         let place = self.place_of(rules, key);
@@ -388,12 +423,14 @@ impl Shard {
             if stored.record()?.kind() >= Kind::Row {
                 break;
             }
-            self.push(rules, stored, 0, &mut spans, out)?;
+            if stored.change <= change {
+                self.push(rules, stored, 0, &mut spans, out)?;
+            }
         }
         let comparator = rules.merge.comparator();
         let columns = rules.merge.header().clustering.len();
         for slice in slices {
-            let mut ranges = partition.ranges_in(rules, slice)?.into_iter().peekable();
+            let mut ranges = partition.ranges_in(rules, slice, change)?.into_iter().peekable();
             let mut push_range = |(range, time): (Slice, DeletionTime), out: &mut Vec<Stored>| {
                 bytes.clear();
                 record::range(&mut bytes, key.key, &range, time)?;
@@ -403,7 +440,7 @@ impl Shard {
             let start = partition.from(rules, key.key, slice, &mut spans)?;
             for stored in partition.records.iter_from(start) {
                 let record = stored.record()?;
-                if record.kind() != Kind::Row {
+                if record.kind() != Kind::Row || stored.change > change {
                     continue;
                 }
                 record.start(columns, &mut spans.0)?;
@@ -489,11 +526,74 @@ impl Partition {
         }
     }
 
-    /// The range tombstones that meet a slice, cut to it, by their starts.
-    fn ranges_in(&self, rules: &Rules, slice: &Slice) -> Result<Vec<(Slice, DeletionTime)>> {
+    /// Where the last records of the state after the change number `change` begin that a slice has, so many that `count`, to
+    /// which they are added, becomes what readers take at once; `None` if there are no others.
+    fn start_of_last(
+        &self,
+        rules: &Rules,
+        slice: &Slice,
+        change: u64,
+        count: &mut usize,
+    ) -> Result<Option<Bound>> {
+        let mut spans = Spans::default();
+        let comparator = rules.merge.comparator();
+        let columns = rules.merge.header().clustering.len();
+        let end = match slice.end.values.is_empty() {
+            true => self.records.end(),
+            false => {
+                let end = Slice {
+                    start: slice.end.clone(),
+                    end: slice.end.clone(),
+                };
+                self.from(rules, &[], &end, &mut spans)?
+            }
+        };
+        let mut last: Option<Record<'_>> = None;
+        for stored in self.records.iter_before(end) {
+            let record = stored.record()?;
+            if record.kind() < Kind::Row {
+                break;
+            }
+            let kind = record.start(columns, &mut spans.0)?;
+            let values = record.values(&spans.0);
+            if comparator
+                .compare_to_bound(values, kind, &slice.start)
+                .is_lt()
+            {
+                break;
+            }
+            if stored.change > change {
+                continue;
+            }
+            if let Some(last) = last
+                && *count >= BATCH
+                && rules.compare(last, record, &mut spans)?.is_ne()
+            {
+                let kind = match last.start(columns, &mut spans.0)? {
+                    BoundKind::ExclStart => BoundKind::ExclStart,
+                    _ => BoundKind::InclStart,
+                };
+                let values = last.values(&spans.0);
+                let values = values.iter().map(|value| value.map(<[u8]>::to_vec));
+                let values = values.collect();
+                return Ok(Some(Bound { kind, values }));
+            }
+            *count += 1;
+            last = Some(record);
+        }
+        Ok(None)
+    }
+
+    /// The range tombstones that meet a slice, of the state after the change number `change`, cut to it, by their starts.
+    fn ranges_in(
+        &self,
+        rules: &Rules,
+        slice: &Slice,
+        change: u64,
+    ) -> Result<Vec<(Slice, DeletionTime)>> {
         let comparator = rules.merge.comparator();
         let mut cut = Vec::new();
-        for stored in &self.ranges {
+        for stored in self.ranges.iter().filter(|stored| stored.change <= change) {
             let (mut range, time) = stored.record()?.range()?;
             if comparator
                 .compare_bounds(&range.start, &slice.start)

@@ -6,7 +6,8 @@ use super::Memtable;
 use super::shard::{Stored, Taken, Wanted};
 use crate::merge::OwnedRow;
 use crate::model::{
-    MarkerBuf, MarkerRef, PartitionHead, PartitionSource, Slice, StreamHeader, Unfiltered,
+    BoundKind, MarkerBuf, MarkerRef, PartitionHead, PartitionSource, Slice, StreamHeader,
+    Unfiltered,
 };
 use crate::partitioner::{DecoratedKey, TokenRange};
 use crate::sstable::builder::record::Record;
@@ -17,9 +18,22 @@ use std::sync::atomic::Ordering;
 /// Partitions of a memtable as they were at one moment, whatever is written meanwhile.
 pub struct MemtableSource<'m> {
     source: RecordSource<Cursor<'m>>,
-    /// What is left of the partition, if it is given from its end.
-    backwards: Option<Vec<Kept>>,
+    /// The rest of the partition, if it is given from its end: the source has a part of it then.
+    backwards: Option<Backwards<'m>>,
     current: Option<Kept>,
+}
+
+/// A partition that is given from its end, some hundred records at a time.
+struct Backwards<'m> {
+    memtable: &'m Memtable,
+    key: DecoratedKey<'m>,
+    shard: usize,
+    /// What is wanted and was not taken yet.
+    slices: Vec<Slice>,
+    /// What is seen, if not all is taken at once.
+    moment: Option<Moment<'m>>,
+    /// What was taken and not given yet, in storage order.
+    kept: Vec<Kept>,
 }
 
 enum Kept {
@@ -34,7 +48,7 @@ impl Memtable {
             .start()
             .map_or(0, |start| self.shard_of(start.token()));
         let moment = Some(self.moment());
-        self.source(Wanted::Range(range), shard, moment, false)
+        self.source(Cursor::new(self, Some(Wanted::Range(range)), moment, shard))
     }
 
     /// Slices of the partition of a key, if it is there. The slices ascend in storage order and lie apart from each other.
@@ -48,40 +62,49 @@ impl Memtable {
         slices: &[Slice],
         reversed: bool,
     ) -> Result<Option<MemtableSource<'m>>> {
-        let wanted = Wanted::Partition(key);
         let shard = self.shard_of(key.token);
-        let mut source = self.source(wanted, shard, None, reversed);
-        let cursor = source.source.records_mut();
+        if reversed {
+            return self.read_backwards(key, shard, slices.to_vec());
+        }
+        let mut cursor = Cursor::new(self, None, None, shard);
         if *slices == [Slice::ALL] {
+            cursor.wanted = Some(Wanted::Partition(key));
             cursor.fill()?;
         } else {
-            cursor.wanted = None;
+            let batch = &mut cursor.batch;
             self.lock(shard)
-                .take_slices(&self.rules, &key, slices, &mut cursor.batch)?;
+                .take_slices(&self.rules, &key, slices, u64::MAX, batch)?;
         }
-        Ok((!cursor.batch.is_empty()).then_some(source))
+        Ok((!cursor.batch.is_empty()).then(|| self.source(cursor)))
     }
 
-    fn source<'m>(
+    fn read_backwards<'m>(
         &'m self,
-        wanted: Wanted<'m>,
+        key: DecoratedKey<'m>,
         shard: usize,
-        moment: Option<Moment<'m>>,
-        reversed: bool,
-    ) -> MemtableSource<'m> {
-        let cursor = Cursor {
+        slices: Vec<Slice>,
+    ) -> Result<Option<MemtableSource<'m>>> {
+        let mut backwards = Backwards {
             memtable: self,
-            wanted: Some(wanted),
-            moment,
+            key,
             shard,
-            batch: Vec::new(),
-            next: 0,
-            last: None,
-            is_at_last: false,
+            slices,
+            moment: None,
+            kept: Vec::new(),
         };
+        let Some(cursor) = backwards.take()? else {
+            return Ok(None);
+        };
+        Ok(Some(MemtableSource {
+            backwards: Some(backwards),
+            ..self.source(cursor)
+        }))
+    }
+
+    fn source<'m>(&'m self, cursor: Cursor<'m>) -> MemtableSource<'m> {
         MemtableSource {
             source: RecordSource::new(cursor, self.rules.merge.clone()),
-            backwards: reversed.then(Vec::new),
+            backwards: None,
             current: None,
         }
     }
@@ -104,6 +127,17 @@ impl Memtable {
 struct Moment<'m> {
     memtable: &'m Memtable,
     change: u64,
+}
+
+impl<'m> Moment<'m> {
+    /// The present state of the partitions of a shard, which is locked.
+    fn of_locked(memtable: &'m Memtable) -> Self {
+        memtable.readers.fetch_add(1, Ordering::SeqCst);
+        Moment {
+            memtable,
+            change: memtable.changes.load(Ordering::SeqCst),
+        }
+    }
 }
 
 impl Drop for Moment<'_> {
@@ -129,7 +163,25 @@ struct Cursor<'m> {
     is_at_last: bool,
 }
 
-impl Cursor<'_> {
+impl<'m> Cursor<'m> {
+    fn new(
+        memtable: &'m Memtable,
+        wanted: Option<Wanted<'m>>,
+        moment: Option<Moment<'m>>,
+        shard: usize,
+    ) -> Self {
+        Cursor {
+            memtable,
+            wanted,
+            moment,
+            shard,
+            batch: Vec::new(),
+            next: 0,
+            last: None,
+            is_at_last: false,
+        }
+    }
+
     fn at(&self, number: usize) -> Result<Record<'_>> {
         match self.batch.get(number) {
             Some(stored) => stored.record(),
@@ -156,13 +208,8 @@ impl Cursor<'_> {
             match (taken, wanted) {
                 (Taken::Some, _) => {
                     // While the shard is locked, no change of the partition can begin.
-                    self.moment.get_or_insert_with(|| {
-                        memtable.readers.fetch_add(1, Ordering::SeqCst);
-                        Moment {
-                            memtable,
-                            change: memtable.changes.load(Ordering::SeqCst),
-                        }
-                    });
+                    self.moment
+                        .get_or_insert_with(|| Moment::of_locked(memtable));
                 }
                 (Taken::All, Wanted::Range(_)) if self.shard + 1 < memtable.shards.len() => {
                     self.shard += 1;
@@ -216,6 +263,84 @@ impl Kept {
     }
 }
 
+impl<'m> Backwards<'m> {
+    /// Takes the last records of what is left, and the partition's own; `None` if there are none.
+    fn take(&mut self) -> Result<Option<Cursor<'m>>> {
+        let memtable = self.memtable;
+        let rules = &memtable.rules;
+        let mut cursor = Cursor::new(memtable, None, None, self.shard);
+        loop {
+            let change = self.moment.as_ref().map_or(u64::MAX, |m| m.change);
+            let shard = memtable.lock(self.shard);
+            let slices = shard.last_slices(rules, &self.key, &mut self.slices, change)?;
+            shard.take_slices(rules, &self.key, &slices, change, &mut cursor.batch)?;
+            if !self.slices.is_empty() {
+                // While the shard is locked, no change of the partition can begin.
+                self.moment
+                    .get_or_insert_with(|| Moment::of_locked(memtable));
+            }
+            drop(shard);
+            if !cursor.batch.is_empty() {
+                return Ok(Some(cursor));
+            }
+            if self.slices.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Keeps what a source has of the partition it stands in.
+    fn keep(&mut self, source: &mut RecordSource<Cursor<'m>>) -> Result<()> {
+        while source.next_unfiltered()? {
+            self.kept.push(Kept::of(source.unfiltered()));
+        }
+        Ok(())
+    }
+
+    /// What is before all that was given. Other records are taken through `source`.
+    fn next(&mut self, source: &mut RecordSource<Cursor<'m>>) -> Result<Option<Kept>> {
+        // Where one part begins, ranges may go on in the one before it.
+        while self.kept.len() < 2 && !self.slices.is_empty() {
+            let first = self.kept.pop();
+            if let Some(cursor) = self.take()? {
+                *source = RecordSource::new(cursor, self.memtable.rules.merge.clone());
+                if source.next_partition()? {
+                    self.keep(source)?;
+                }
+            }
+            if let Some(first) = first {
+                self.put_back(first);
+            }
+        }
+        Ok(self.kept.pop())
+    }
+
+    /// Puts the first of a part behind what the part before it has. The end of a range there and its going on become one.
+    fn put_back(&mut self, mut first: Kept) {
+        let comparator = self.memtable.rules.merge.comparator();
+        if let Kept::Marker(bytes, start) = &mut first
+            && let Some(Kept::Marker(end_bytes, end)) = self.kept.last()
+        {
+            let start_values = MarkerRef::new(bytes, start).values();
+            let end_values = MarkerRef::new(end_bytes, end).values();
+            let order = comparator.compare(start_values, start.kind, end_values, end.kind);
+            if order.is_eq() {
+                let close = end.close;
+                self.kept.pop();
+                if close == start.open {
+                    return;
+                }
+                start.close = close;
+                start.kind = match start.kind.weight().is_lt() {
+                    true => BoundKind::ExclEndInclStart,
+                    false => BoundKind::InclEndExclStart,
+                };
+            }
+        }
+        self.kept.push(first);
+    }
+}
+
 impl PartitionSource for MemtableSource<'_> {
     fn header(&self) -> &StreamHeader {
         self.source.header()
@@ -224,10 +349,14 @@ impl PartitionSource for MemtableSource<'_> {
     fn next_partition(&mut self) -> Result<bool> {
         self.current = None;
         let found = self.source.next_partition()?;
-        if let (Some(kept), true) = (&mut self.backwards, found) {
-            kept.clear();
-            while self.source.next_unfiltered()? {
-                kept.push(Kept::of(self.source.unfiltered()));
+        if let Some(backwards) = &mut self.backwards {
+            match found {
+                true => backwards.keep(&mut self.source)?,
+                // There is one, of which something may be left.
+                false => {
+                    backwards.slices.clear();
+                    backwards.kept.clear();
+                }
             }
         }
         Ok(found)
@@ -241,8 +370,8 @@ impl PartitionSource for MemtableSource<'_> {
     fn next_unfiltered(&mut self) -> Result<bool> {
         match &mut self.backwards {
             None => self.source.next_unfiltered(),
-            Some(kept) => {
-                self.current = kept.pop();
+            Some(backwards) => {
+                self.current = backwards.next(&mut self.source)?;
                 Ok(self.current.is_some())
             }
         }

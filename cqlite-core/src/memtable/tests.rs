@@ -151,11 +151,14 @@ proptest! {
             source.map_or(Vec::new(), |mut source| changes::text(&mut source))
         };
         let expected_one = one(memtable.read(key, &[Slice::ALL], false).unwrap());
+        let expected_back = one(memtable.read(key, &[Slice::ALL], true).unwrap());
         let scan = memtable.scan(&TokenRange::ALL);
         let read = memtable.read(key, &[Slice::ALL], false).unwrap();
+        let back = memtable.read(key, &[Slice::ALL], true).unwrap();
         apply_all(&memtable, &after, 2);
         prop_assert_eq!(one(Some(scan)), expected);
         prop_assert_eq!(one(read), expected_one);
+        prop_assert_eq!(one(back), expected_back);
         prop_assert_eq!(memtable.readers.load(Ordering::SeqCst), 0);
         let all = [before, after].concat();
         prop_assert_eq!(whole(&memtable), changes::sorted(&all, 1 << 20));
@@ -208,6 +211,56 @@ proptest! {
             prop_assert_eq!(lines(false), backwards);
         }
     }
+}
+
+#[test]
+fn of_a_long_partition_little_is_held_backwards() {
+    let memtable = Memtable::new(changes::rules());
+    let mut update = Update::new(changes::rules());
+    // The first clustering column descends.
+    let value = |c: i32| Some((-c).to_be_bytes().to_vec());
+    let bound = |kind, c| Bound {
+        kind,
+        values: vec![value(c)],
+    };
+    // Each range ends in the next one.
+    for c in 0..1000 {
+        let slice = Slice {
+            start: bound(BoundKind::ExclStart, c),
+            end: bound(BoundKind::InclEnd, c + 1),
+        };
+        let deletion = DeletionTime {
+            marked_for_delete_at: i64::from(c / 10),
+            local_deletion_time: 1,
+        };
+        update.delete_range(b"k", &slice, deletion).unwrap();
+    }
+    memtable.apply(&update).unwrap();
+    let key = memtable.rules.merge.partitioner().decorate(b"k");
+    let source = memtable.read(key, &[Slice::ALL], true).unwrap();
+    let mut source = source.unwrap();
+    assert!(source.next_partition().unwrap());
+    let mut markers = Vec::new();
+    while source.next_unfiltered().unwrap() {
+        let kept = source.backwards.as_ref().unwrap().kept.len();
+        assert!(kept < 10, "{kept}");
+        let Unfiltered::Marker(marker) = source.unfiltered() else {
+            panic!("there are ranges only")
+        };
+        let c = marker.values().get(0).unwrap();
+        let c = i32::from_be_bytes(c.try_into().unwrap());
+        markers.push((-c, marker.kind()));
+    }
+    let kind = |c| match c {
+        0 => BoundKind::ExclStart,
+        1000 => BoundKind::InclEnd,
+        _ => BoundKind::InclEndExclStart,
+    };
+    let expected: Vec<_> = (0..=100).rev().map(|i| (i * 10, kind(i * 10))).collect();
+    assert_eq!(markers, expected);
+    assert_eq!(memtable.readers.load(Ordering::SeqCst), 1);
+    drop(source);
+    assert_eq!(memtable.readers.load(Ordering::SeqCst), 0);
 }
 
 fn kv_rules() -> Arc<MergeRules> {

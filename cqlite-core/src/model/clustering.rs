@@ -162,6 +162,17 @@ impl Bound {
         kind: BoundKind::InclEnd,
         values: Vec::new(),
     };
+
+    /// The end of what lies before the start of a range.
+    pub fn end_before(&self) -> Bound {
+        Bound {
+            kind: match self.kind.weight().is_lt() {
+                true => BoundKind::ExclEnd,
+                false => BoundKind::InclEnd,
+            },
+            values: self.values.clone(),
+        }
+    }
 }
 
 /// A range of a partition's rows, both bounds included as their kinds say.
