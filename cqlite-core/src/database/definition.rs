@@ -2,7 +2,8 @@
 //!
 //! Authority: `o.a.c.schema.{SchemaKeyspace,SchemaTransformations}`, `o.a.c.cql3.statements.schema`.
 
-use super::{Inner, State, lock};
+use super::dropped::{Dropped, remove_table};
+use super::{Inner, OWN_DIRECTORY, State, lock};
 use crate::compaction::CompactionParams;
 use crate::cql::ast::QualifiedName;
 use crate::cql::ddl::{DropKind, SchemaStatement};
@@ -209,7 +210,7 @@ fn check_compaction(old: &TableSchema, new: &TableSchema) -> Result<()> {
 }
 
 /// Whether a keyspace is one of Cassandra's own.
-fn is_system(keyspace: &str) -> bool {
+pub(super) fn is_system(keyspace: &str) -> bool {
     keyspace == "system" || keyspace.starts_with("system_")
 }
 
@@ -263,6 +264,12 @@ impl Inner {
             .filter_map(|name| after.tables.remove(name))
             .collect();
 
+        let own = self.directory.join(OWN_DIRECTORY);
+        let dropped = (!gone.is_empty()).then(|| Dropped::new(&self.directory, &own));
+        if let Some(dropped) = &dropped {
+            dropped.note(gone.iter().map(|table| table.directory()))?;
+        }
+
         // From here on nobody writes.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for (old, schema) in altered {
@@ -272,7 +279,10 @@ impl Inner {
             self.request_compaction(&table);
             after.tables.insert(key(&schema), table);
         }
-        change_rows()?;
+        change_rows().inspect_err(|_| {
+            // Whether they are dropped is not sure.
+            dropped.iter().for_each(|dropped| _ = dropped.forget());
+        })?;
         // What is written from now on is younger than what was dropped.
         self.last_timestamp
             .fetch_max(drop_time(when), Ordering::SeqCst);
@@ -283,10 +293,9 @@ impl Inner {
             if let Some(id) = table.schema().id {
                 self.log.mark_flushed(id, self.log.position())?;
             }
-            let directory = table.directory();
-            std::fs::remove_dir_all(directory).map_err(|e| Error::io(directory, e))?;
+            remove_table(table.directory())?;
         }
-        Ok(())
+        dropped.map_or(Ok(()), |dropped| dropped.forget())
     }
 }
 

@@ -4,19 +4,15 @@
 //! that was flushed since must not come back when they are replayed, for what hid it may be purged by then.
 //!
 //! ```text
-//! one line a table: id in hexadecimal digits, segment, position
-//! crc32 of the lines before, in hexadecimal digits
+//! one line a table: id in hexadecimal digits, segment, position                (and their checksum: see `listed`)
 //! ```
 
+use super::listed;
 use crate::commitlog::{Position, TableId};
-use crate::io::replace_file;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-
-/// Longest file that is read: that of a million tables is shorter.
-const BYTES_MAX: u64 = 1 << 26;
 
 /// The positions, and the file that keeps them.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,14 +28,8 @@ impl Flushed {
     /// `Corrupt` for a file that was not written so; `Io`.
     pub fn open(directory: &Path) -> Result<Self> {
         let path = directory.join("flushed");
-        let text = match std::fs::metadata(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => return Err(Error::io(&path, e)),
-            Ok(metadata) if metadata.len() > BYTES_MAX => return Err(broken(&path)),
-            Ok(_) => Some(std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?),
-        };
-        let positions = match text {
-            Some(text) => parse(&text).ok_or_else(|| broken(&path))?,
+        let positions = match listed::read(&path, broken)? {
+            Some(lines) => parse(&lines).ok_or_else(|| broken(&path))?,
             None => BTreeMap::new(),
         };
         Ok(Flushed {
@@ -83,9 +73,7 @@ impl Flushed {
             }
             let _ = writeln!(text, " {} {}", position.segment, position.position);
         }
-        let crc = crc32fast::hash(text.as_bytes());
-        let _ = writeln!(text, "{crc:08x}");
-        replace_file(&self.directory.join("flushed"), text.as_bytes())
+        listed::replace(&self.directory.join("flushed"), text)
     }
 }
 
@@ -95,13 +83,7 @@ fn broken(path: &Path) -> Error {
         .in_file(path)
 }
 
-fn parse(text: &str) -> Option<BTreeMap<TableId, Position>> {
-    let lines = text.strip_suffix('\n')?;
-    let end = lines.rfind('\n').map_or(0, |at| at + 1);
-    let (lines, crc) = (&text[..end], &lines[end..]);
-    if u32::from_str_radix(crc, 16) != Ok(crc32fast::hash(lines.as_bytes())) {
-        return None;
-    }
+fn parse(lines: &str) -> Option<BTreeMap<TableId, Position>> {
     let line = |line: &str| {
         let mut fields = line.split(' ');
         let id = u128::from_str_radix(fields.next()?, 16).ok()?;

@@ -52,12 +52,14 @@ mod changer;
 mod compactor;
 mod conditional;
 mod definition;
+mod dropped;
 mod flushed;
 mod flusher;
 mod fresh;
 mod host;
 #[cfg(test)]
 mod killed;
+mod listed;
 mod lock;
 mod measure;
 mod prepared;
@@ -78,6 +80,7 @@ pub use writer::Writer;
 
 use self::compactor::Compactor;
 use self::definition::SystemTables;
+use self::dropped::Dropped;
 use self::flushed::Flushed;
 use self::flusher::Flusher;
 use self::lock::DirectoryLock;
@@ -263,6 +266,7 @@ impl Database {
         options.storage.host = Some(host_id);
         let system = SystemTables::open(directory, &options.storage)?;
         let (schema, keyspaces) = system.read(options.now)?;
+        Dropped::new(directory, &own).finish(&schema)?;
         let mut state = State {
             keyspaces,
             ..State::default()

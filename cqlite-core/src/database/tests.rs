@@ -342,6 +342,64 @@ fn schemas_change() {
     assert_eq!(tables(directory.path()), 0);
 }
 
+#[test]
+fn what_a_crash_leaves_of_dropped_tables_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join(OWN_DIRECTORY);
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &SCHEMA);
+    run(
+        &mut session,
+        &[
+            "INSERT INTO t (p, c) VALUES (1, 1)",
+            "INSERT INTO other (k, v) VALUES ('k', 1)",
+        ],
+    );
+    database.flush().unwrap();
+    let path_of = |name| {
+        let table = database.table(Some("ks"), name).unwrap();
+        table.directory().to_owned()
+    };
+    let (table, other) = (path_of("t"), path_of("other"));
+    let before = crash(directory.path());
+    run(&mut session, &["DROP TABLE t"]);
+    assert!(!table.exists() && !own.join("dropped").exists());
+    drop(session);
+    database.close().unwrap();
+
+    let put_back = || {
+        let from = before.path().join(table.strip_prefix(directory.path()).unwrap());
+        fs::create_dir_all(table.join("snapshots")).unwrap();
+        for file in fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), table.join(file.file_name())).unwrap();
+        }
+    };
+    let files = || fs::read_dir(&table).map_or(0, |files| files.count());
+    // What nobody says to be dropped stays.
+    put_back();
+    open(directory.path()).close().unwrap();
+    assert!(files() > 5);
+
+    // What is dropped goes, and what the schema has stays.
+    let dropped = Dropped::new(directory.path(), &own);
+    dropped.note([&*table, &other]).unwrap();
+    let database = open(directory.path());
+    let count = rows(&mut database.session(), "SELECT v FROM ks.other");
+    assert_eq!(count, [r#"{"v": 1}"#]);
+    assert!(!table.exists() && !own.join("dropped").exists());
+    database.close().unwrap();
+
+    // But for snapshots.
+    put_back();
+    fs::write(table.join("snapshots").join("mine"), "x").unwrap();
+    dropped.note([&*table]).unwrap();
+    open(directory.path()).close().unwrap();
+    assert_eq!(files(), 1);
+    assert!(table.join("snapshots").join("mine").exists());
+}
+
 /// Who still has a table that was altered changes neither its successor nor what the log is needed for.
 #[test]
 fn altered_tables_are_retired() {
