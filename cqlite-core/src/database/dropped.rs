@@ -46,7 +46,9 @@ impl<'d> Dropped<'d> {
         let mut lines = String::new();
         for table in tables {
             let line = table.strip_prefix(self.directory).ok();
-            let line = line.and_then(Path::to_str).filter(|line| id_of(line).is_some());
+            let line = line
+                .and_then(Path::to_str)
+                .filter(|line| id_of(line).is_some());
             // Of others it would not be sure what they are.
             if let Some(line) = line {
                 lines.push_str(line);

@@ -369,7 +369,9 @@ fn what_a_crash_leaves_of_dropped_tables_is_removed() {
     database.close().unwrap();
 
     let put_back = || {
-        let from = before.path().join(table.strip_prefix(directory.path()).unwrap());
+        let from = before
+            .path()
+            .join(table.strip_prefix(directory.path()).unwrap());
         fs::create_dir_all(table.join("snapshots")).unwrap();
         for file in fs::read_dir(from).unwrap() {
             let file = file.unwrap();

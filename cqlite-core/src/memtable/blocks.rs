@@ -70,8 +70,13 @@ impl<T> Blocks<T> {
     /// The items before a place, from the last one on.
     pub fn iter_before(&self, place: Place) -> impl Iterator<Item = &T> {
         let (before, at) = self.blocks.split_at(place.block.min(self.blocks.len()));
-        let at = at.first().map_or(&[][..], |block| &block.items[..place.item]);
-        let before = before.iter().rev().flat_map(|block| block.items.iter().rev());
+        let at = at
+            .first()
+            .map_or(&[][..], |block| &block.items[..place.item]);
+        let before = before
+            .iter()
+            .rev()
+            .flat_map(|block| block.items.iter().rev());
         at.iter().rev().chain(before).map(|(_, item)| item)
     }
 

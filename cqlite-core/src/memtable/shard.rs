@@ -430,7 +430,10 @@ impl Shard {
         let comparator = rules.merge.comparator();
         let columns = rules.merge.header().clustering.len();
         for slice in slices {
-            let mut ranges = partition.ranges_in(rules, slice, change)?.into_iter().peekable();
+            let mut ranges = partition
+                .ranges_in(rules, slice, change)?
+                .into_iter()
+                .peekable();
             let mut push_range = |(range, time): (Slice, DeletionTime), out: &mut Vec<Stored>| {
                 bytes.clear();
                 record::range(&mut bytes, key.key, &range, time)?;

@@ -341,6 +341,14 @@ impl<'m> Backwards<'m> {
     }
 }
 
+#[cfg(test)]
+impl MemtableSource<'_> {
+    /// Rows and markers that wait to be given, of a partition that is given from its end.
+    pub fn held(&self) -> usize {
+        self.backwards.as_ref().map_or(0, |b| b.kept.len())
+    }
+}
+
 impl PartitionSource for MemtableSource<'_> {
     fn header(&self) -> &StreamHeader {
         self.source.header()

@@ -242,7 +242,7 @@ fn of_a_long_partition_little_is_held_backwards() {
     assert!(source.next_partition().unwrap());
     let mut markers = Vec::new();
     while source.next_unfiltered().unwrap() {
-        let kept = source.backwards.as_ref().unwrap().kept.len();
+        let kept = source.held();
         assert!(kept < 10, "{kept}");
         let Unfiltered::Marker(marker) = source.unfiltered() else {
             panic!("there are ranges only")

@@ -94,11 +94,6 @@ impl<R: Records> RecordSource<R> {
         }
     }
 
-    /// What it reads from.
-    pub fn records_mut(&mut self) -> &mut R {
-        &mut self.records
-    }
-
     fn advance(&mut self) -> Result<()> {
         self.has_record = self.records.advance()?;
         Ok(())
