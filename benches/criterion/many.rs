@@ -32,6 +32,7 @@ fn engine(sync: SyncMode) -> (tempfile::TempDir, Engine) {
         sync,
         cache_bytes: 32 << 20,
         chunk_kib: 16,
+        compactors: 1,
     };
     let engine = Engine::create(directory.path(), &settings).expect("a database");
     (directory, engine)

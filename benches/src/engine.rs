@@ -24,6 +24,8 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// Bytes of a chunk, in KiB.
     pub chunk_kib: u32,
+    /// Threads that compact what nobody asks them to.
+    pub compactors: usize,
 }
 
 /// A database with the table `kv`.
@@ -45,6 +47,7 @@ impl Engine {
             sync: settings.sync,
             ..LogOptions::default()
         };
+        options.compactors = settings.compactors;
         options.key_cache_bytes = settings.cache_bytes / 8;
         options.chunk_cache_bytes = settings.cache_bytes - options.key_cache_bytes;
         let database = Database::open(directory, options)?;
@@ -234,6 +237,7 @@ mod tests {
             sync: SyncMode::Group,
             cache_bytes: 1 << 20,
             chunk_kib: 4,
+            compactors: 1,
         };
         let engine = Engine::create(directory.path(), &settings).unwrap();
         assert_eq!(engine.write_synced(0, 100, 3).unwrap().len(), 100);

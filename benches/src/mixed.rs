@@ -125,6 +125,7 @@ mod tests {
             sync: SyncMode::None,
             cache_bytes: 1 << 20,
             chunk_kib: 4,
+            compactors: 1,
         };
         let engine = Engine::create(directory.path(), &settings).unwrap();
         engine.write_synced(0, 100, 1).unwrap();

@@ -146,6 +146,7 @@ pub fn compact(inputs: &[PathBuf], directory: &Path, format: Format) -> Result<V
         chunk_length: None,
         split: Split::Never,
         operation: "compaction",
+        one_thread: false,
     };
     let mut transaction =
         Transaction::begin(directory, destination.version, destination.operation)?;

@@ -403,6 +403,7 @@ impl Table {
             partitioner: memtable.partitioner().clone(),
             estimated_keys: memtable.partitions().max(1),
             operation: "flush",
+            one_thread: true,
             ..WriteOptions::of_table(&self.schema)?
         };
         let mut source = memtable.scan(&TokenRange::ALL);

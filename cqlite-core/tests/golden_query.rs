@@ -282,6 +282,7 @@ fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<(
         chunk_length: None,
         split: Split::Never,
         operation: "compaction",
+        one_thread: false,
     };
     let mut transaction = Transaction::begin(directory, destination.version, "compaction")?;
     compaction.run(&mut transaction, &destination, &mut |_| Ok(()))?;

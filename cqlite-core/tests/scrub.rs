@@ -131,6 +131,7 @@ impl Copy {
             chunk_length: None,
             split: Split::Never,
             operation: "scrub",
+            one_thread: false,
         };
         let mut transaction =
             Transaction::begin(directory.path(), destination.version, "scrub").unwrap();

@@ -97,6 +97,7 @@ impl OutputDirectory {
             chunk_length: args.chunk_length,
             split: max_sstable_size.map_or(Split::Never, Split::BySize),
             operation,
+            one_thread: false,
         })
     }
 }

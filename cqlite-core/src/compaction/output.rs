@@ -70,6 +70,8 @@ pub struct Destination<'a> {
     pub split: Split,
     /// What the transaction's log calls the work.
     pub operation: &'static str,
+    /// As [`WriteOptions::one_thread`].
+    pub one_thread: bool,
 }
 
 impl Destination<'_> {
@@ -131,6 +133,7 @@ impl Destination<'_> {
             bloom_filter_fp_chance: validation
                 .map_or(default.bloom_filter_fp_chance, |v| v.bloom_filter_fp_chance),
             min_index_interval: min_index_interval.unwrap_or(default.min_index_interval),
+            one_thread: self.one_thread,
             ..default
         }
     }

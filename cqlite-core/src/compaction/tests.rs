@@ -36,6 +36,7 @@ fn destination(directory: &Path, version: &str, format: &str) -> Destination<'st
         chunk_length: None,
         split: Split::Never,
         operation: "compaction",
+        one_thread: false,
     }
 }
 

@@ -105,11 +105,11 @@ impl<T> Blocks<T> {
             + self.blocks.capacity() * size_of::<Block<T>>()
     }
 
-    /// The item before a place.
+    /// The item before a place, and its rank.
     #[inline]
-    pub fn before(&mut self, place: Place) -> Option<&mut T> {
+    pub fn before(&mut self, place: Place) -> Option<&mut (u64, T)> {
         let items = &mut self.blocks.get_mut(place.block)?.items;
-        items.get_mut(place.item.checked_sub(1)?).map(|(_, i)| i)
+        items.get_mut(place.item.checked_sub(1)?)
     }
 
     /// Inserts an item where it sorts, and returns by how many bytes the list has grown.
@@ -204,7 +204,7 @@ mod tests {
                 assert!(list.iter_from(place).eq(&expected[at..]));
                 assert!(list.iter_before(place).eq(expected[..at].iter().rev()));
                 assert_eq!(
-                    list.before(place).copied(),
+                    list.before(place).map(|(_, item)| *item),
                     at.checked_sub(1).map(|i| expected[i])
                 );
             }

@@ -223,8 +223,10 @@ impl Shard {
         let rank = Rules::rank(token);
         let compare = |content: &Content| rules.compare_keys(token, content.key(), key);
         let place = self.partitions.upper_bound(rank, compare);
+        // Of another rank it is not even looked at: it lies anywhere in memory.
         let found = self.partitions.before(place);
-        let Some(content) = found.filter(|content| content.key() == key) else {
+        let same = found.filter(|(of, content)| *of == rank && content.key() == key);
+        let Some((_, content)) = same else {
             let record = Stored::new(change.number, bytes);
             self.count += 1;
             let grown = record.footprint();
@@ -625,6 +627,7 @@ impl Partition {
         scratch: &mut Scratch,
     ) -> Result<(isize, bool)> {
         let record = Record::new(bytes)?;
+        let rank = rules.prefix.of(&record);
         let place = self.behind(rules, record, &mut scratch.spans)?;
         let is_range = record.kind() == Kind::Range;
         let mut grown = 0;
@@ -634,7 +637,8 @@ impl Partition {
             let before = self.ranges.capacity();
             self.ranges.push(new.clone());
             grown += (self.ranges.capacity() - before) * size_of::<Stored>();
-        } else if let Some(old) = self.records.before(place)
+        } else if let Some((of, old)) = self.records.before(place)
+            && *of == rank
             && rules
                 .compare(old.record()?, record, &mut scratch.spans)?
                 .is_eq()
@@ -649,7 +653,7 @@ impl Partition {
             several = true;
         }
         grown += new.footprint();
-        grown += self.records.insert(place, rules.prefix.of(&record), new);
+        grown += self.records.insert(place, rank, new);
         Ok((grown as isize, several))
     }
 }

@@ -70,6 +70,8 @@ pub(crate) fn run(args: &EngineArgs) -> Result<()> {
                 sync: SyncMode::None,
                 cache_bytes: chunks << 20,
                 chunk_kib: *block,
+                // What is beside the readers is one thread.
+                compactors: if *busy { 0 } else { 1 },
             };
             read(&args.read, settings, *hot, *readers, *busy)
         }
@@ -80,6 +82,7 @@ const UNSYNCED: Settings = Settings {
     sync: SyncMode::None,
     cache_bytes: 8 << 20,
     chunk_kib: 16,
+    compactors: 1,
 };
 
 /// The values are made before the times are taken.

@@ -225,7 +225,11 @@ impl SSTableWriter {
             descriptor: Some(descriptor.clone()),
             transaction: own.take(),
         };
-        let data = DataSink::create(&descriptor, options.compression.as_ref())?;
+        let data = DataSink::create(
+            &descriptor,
+            options.compression.as_ref(),
+            options.one_thread,
+        )?;
         let index = match format {
             Format::Big => Index::Big(BigIndex::create(
                 &descriptor,

@@ -107,6 +107,8 @@ pub struct WriteOptions {
     pub provenance: Provenance,
     /// What the transaction log calls the work: `write`, `compaction`, `flush`. Lower-case letters.
     pub operation: &'static str,
+    /// Chunks are compressed and written by the thread that makes the rows: in the background the other cores are somebody's.
+    pub one_thread: bool,
 }
 
 impl Default for WriteOptions {
@@ -120,6 +122,7 @@ impl Default for WriteOptions {
             min_index_interval: 128,
             provenance: Provenance::default(),
             operation: "write",
+            one_thread: false,
         }
     }
 }

@@ -430,6 +430,7 @@ impl Table {
             chunk_length: None,
             split: planned.choice.split,
             operation: "compaction",
+            one_thread: true,
         };
         let mut compaction = Compaction {
             schema: (*self.schema).clone(),

@@ -54,6 +54,7 @@ pub(super) struct DataSink {
     /// The most that a chunk can come to in Data.db; `None` for plain bytes.
     chunk_most: Option<u64>,
     chunks: Chunks,
+    one_thread: bool,
 }
 
 /// Who writes the chunks.
@@ -92,13 +93,14 @@ enum Layout {
 }
 
 impl DataSink {
-    /// Creates Data.db and what goes with it.
+    /// Creates Data.db and what goes with it. With `one_thread` nobody else ever writes the chunks.
     ///
     /// # Errors
     /// As of [`Output::create`].
     pub fn create(
         descriptor: &Descriptor,
         compression: Option<&CompressionOptions>,
+        one_thread: bool,
     ) -> Result<Self> {
         let out = Output::create(&descriptor.path(&Component::Data))?;
         let (layout, chunk_length, chunk_most) = match compression {
@@ -137,6 +139,7 @@ impl DataSink {
         Ok(DataSink {
             pending: Vec::with_capacity(GATHERED_BYTES.max(chunk_length) * 2),
             gathered: GATHERED_BYTES.max(chunk_length),
+            one_thread,
             position: 0,
             chunk_length,
             chunk_most,
@@ -219,7 +222,7 @@ impl DataSink {
     fn write_chunks(&mut self) -> Result<()> {
         let whole = self.pending.len() - self.pending.len() % self.chunk_length;
         self.position += whole as u64;
-        if self.position >= ALONE_BYTES {
+        if self.position >= ALONE_BYTES && !self.one_thread {
             self.chunks.split();
             self.gathered = GATHERED_BYTES_BESIDE.max(self.chunk_length);
         }

@@ -30,7 +30,7 @@ fn stream(n: usize) -> Vec<u8> {
 }
 
 fn write(directory: &Path, bytes: &[u8], options: Option<&CompressionOptions>) -> DataSizes {
-    let mut sink = DataSink::create(&descriptor(directory), options).unwrap();
+    let mut sink = DataSink::create(&descriptor(directory), options, false).unwrap();
     for piece in bytes.chunks(777) {
         sink.buffer().extend_from_slice(piece);
         sink.settle().unwrap();
@@ -138,7 +138,7 @@ fn a_disk_that_fills_up_beside_is_told_and_files_are_closed() {
     let options = CompressionOptions::default();
     for room in [0, 1 << 20, 3 << 20] {
         let dir = tempfile::tempdir().unwrap();
-        let mut sink = DataSink::create(&descriptor(dir.path()), Some(&options)).unwrap();
+        let mut sink = DataSink::create(&descriptor(dir.path()), Some(&options), false).unwrap();
         // Nothing of it can be compressed.
         let random: Vec<u8> = (0..8_u64 << 20)
             .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 56) as u8)
@@ -163,7 +163,7 @@ fn a_disk_that_fills_up_beside_is_told_and_files_are_closed() {
 fn what_exceeds_a_length_is_known_at_the_chunk() {
     let bytes = stream(6 << 20);
     let chunk_length = CompressionOptions::default().chunk_length as usize;
-    let sink = |dir: &Path| DataSink::create(&descriptor(dir), Some(&Default::default()));
+    let sink = |dir: &Path| DataSink::create(&descriptor(dir), Some(&Default::default()), false);
     // Where the chunks end in Data.db.
     let dir = tempfile::tempdir().unwrap();
     let mut whole = sink(dir.path()).unwrap();
@@ -194,7 +194,7 @@ fn what_exceeds_a_length_is_known_at_the_chunk() {
         }
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut plain = DataSink::create(&descriptor(dir.path()), None).unwrap();
+    let mut plain = DataSink::create(&descriptor(dir.path()), None, false).unwrap();
     plain.buffer().extend_from_slice(b"abc");
     assert!(plain.is_longer_than(2).unwrap() && !plain.is_longer_than(3).unwrap());
 }
