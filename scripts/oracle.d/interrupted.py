@@ -8,15 +8,18 @@ import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+from golden import VERSIONS
+from lanes import side_by_side
 from living import CQLITE, Live, cqlite
 
-ROUNDS = 3
+ROUNDS = 2
 TABLE = "CREATE TABLE lab.t (k int PRIMARY KEY, v text) WITH gc_grace_seconds = 0 AND compression = {'enabled': false} " \
         "AND compaction = {'class': 'SizeTieredCompactionStrategy', 'min_threshold': '2'}"
 KEYSPACE = "CREATE KEYSPACE lab WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -29,6 +32,18 @@ def rows(lines):
 
 def logs(data):
     return glob.glob(os.path.join(data, "lab", "t-*", "*_txn_compaction_*.log"))
+
+
+def halted(process, has_come):
+    """Whether it has come. The process is halted then, before that can pass."""
+    if not has_come():
+        return False
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    if has_come():
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
 
 
 def killed(data, version, first):
@@ -46,7 +61,7 @@ def killed(data, version, first):
     reader.start()
     count = 0
     try:
-        while not set(logs(data)) - set(before) and count < 20_000:
+        while not halted(process, lambda: set(logs(data)) - set(before)) and count < 20_000:
             process.stdin.write(f"INSERT INTO lab.t (k, v) VALUES ({first + count}, '{'x' * 4000}');\n")
             count += 1
     finally:
@@ -82,7 +97,7 @@ def judge_ours(version, home):
         found = rows(node.run(QUERY))
         live = [os.path.basename(path) for path in node.do("directory", keyspace="lab", table="t")["live"]]
         # It deletes files beside its other work.
-        for _ in range(100):
+        for _ in range(600):
             dead = left_over(data, live)
             if not dead:
                 break
@@ -141,14 +156,19 @@ def judge_theirs(version, home):
     return faults
 
 
-def main():
-    faults = 0
-    for version in sys.argv[1:] or ["oa", "da"]:
-        home = tempfile.mkdtemp(prefix="judge-compaction-")
-        faults += judge_ours(version, os.path.join(home, "ours")) + judge_theirs(version, home)
+def judge(version):
+    home = tempfile.mkdtemp(prefix="judge-compaction-")
+    try:
+        return judge_ours(version, os.path.join(home, "ours")) + judge_theirs(version, home)
+    finally:
         shutil.rmtree(home)
+
+
+def main():
+    faults = sum(side_by_side(judge, sys.argv[1:] or list(VERSIONS)))
     print("good" if not faults else f"{faults} faults")
     sys.exit(min(faults, 1))
 
 
-main()
+if __name__ == "__main__":
+    main()

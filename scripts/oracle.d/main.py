@@ -17,6 +17,7 @@ from golden import READ_NOW, WORK, WRITE_NOW, Node, Refused, Table, Tools
 from imported import Imported
 from lanes import side_by_side
 from compacted import SECONDS, Compacted
+from executed import Executed
 from mutations import Mutations
 from rewritten import COMPRESSORS, OWN, Rewritten
 from schemas import Schema
@@ -24,7 +25,7 @@ from selects import Selects
 
 OUT = os.path.join(WORK, "oracle")
 CQLITE = os.environ["CQLITE"]
-CHECKS = ("dump", "query", "metadata", "verify", "blockers", "compact", "rewrite", "import")
+CHECKS = ("dump", "query", "metadata", "verify", "blockers", "compact", "rewrite", "import", "exec")
 TIMEOUT = 60
 
 
@@ -214,7 +215,7 @@ def judge_tables(version, arguments, seed):
     node = Node(version, home=os.path.join(WORK, f"oracle-node-{version}"))
     tools = Tools(version, home=os.path.join(WORK, f"oracle-tools-{version}"))
     rewritten = Rewritten(node, tools)
-    compacted, imported = Compacted(rewritten), Imported(rewritten)
+    compacted, imported, executed = Compacted(rewritten), Imported(rewritten), Executed(rewritten)
     for i in numbers:
         rng = random.Random(f"{seed}/{i}")
         rng.empty = rng.random() < 0.2
@@ -270,9 +271,11 @@ def judge_tables(version, arguments, seed):
             judge.others(label, "rewrite", rewritten, lambda: rewritten.judge(name, out, t.described, answers, column))
         if "import" in judge.checks:
             judge.others(label, "import", imported, lambda: imported.judge(label, t, os.path.join(out, "schema.cql"), rng))
+        if "exec" in judge.checks:
+            judge.others(label, "exec", executed, lambda: executed.judge(label, t, selects.all(arguments.queries), rng))
         if len(judge.wrong) == before and not judge.keep:
             shutil.rmtree(out)
-    for kind, other in ("compacted", compacted), ("rewritten", rewritten), ("imported", imported):
+    for kind, other in ("compacted", compacted), ("rewritten", rewritten), ("imported", imported), ("executed", executed):
         judge.counts.update({f"{kind} {what}": n for what, n in other.counts.items()})
     node.stop()
     tools.stop()

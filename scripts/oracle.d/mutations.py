@@ -12,6 +12,8 @@ class Mutations:
         self.rng, self.s = rng, schema
         # Whether statements may need what is there already (places of a list), which `import` does not take.
         self.reads = True
+        # The share of statements that say when they write.
+        self.timed = 0.95
 
     def timestamp(self):
         r = self.rng.random()
@@ -23,7 +25,7 @@ class Mutations:
 
     def using(self, ttl=True):
         parts = []
-        if self.rng.random() < 0.95:
+        if self.rng.random() < self.timed:
             parts.append(f"TIMESTAMP {self.timestamp()}")
         if ttl and self.rng.random() < 0.25:
             parts.append(f"TTL {self.rng.choice([0, 1, 60, EDGE, EDGE - 1, EDGE + 1, 400_000_000, 399_999_999, 630_720_000, 300_000_000])}")

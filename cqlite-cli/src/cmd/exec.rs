@@ -11,7 +11,7 @@ use cqlite_core::database::{Database, DatabaseOptions, Outcome, Session};
 use cqlite_core::sstable::{Format as SSTableFormat, Version};
 use cqlite_core::{Error, Result};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,14 +28,17 @@ pub fn run(args: &ExecArgs) -> Result<(), Failure> {
     if let Some(level) = args.trace {
         trace(level);
     }
-    let (name, input): (_, Box<dyn BufRead>) = match args.file.as_deref() {
+    let file = args.file.as_deref().filter(|path| path.as_os_str() != "-");
+    let (name, input): (_, Box<dyn BufRead>) = match file {
         None => ("-".into(), Box::new(std::io::stdin().lock())),
-        Some(path) if path.as_os_str() == "-" => ("-".into(), Box::new(std::io::stdin().lock())),
         Some(path) => {
             let file = File::open(path).map_err(|e| Error::io(path, e))?;
             (path.display().to_string(), Box::new(BufReader::new(file)))
         }
     };
+    if file.is_none() && std::io::stdin().is_terminal() {
+        tell("type statements, and Ctrl-D at the end; `cqlite shell` has a prompt and a history");
+    }
     let mut options = DatabaseOptions::new(micros(args).div_euclid(1_000_000))?;
     let format = match args.version.as_str() {
         "da" => SSTableFormat::Bti,

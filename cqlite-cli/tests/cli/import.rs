@@ -119,7 +119,11 @@ const SCHEMA: &str = "CREATE TABLE ks.t (k int, c text, s text static, v int, m 
 
 /// Runs `import` of a text of this format into `directory/out`.
 fn import(directory: &Path, format: &str, text: &str, more: &[&str]) -> Ran {
-    fs::write(directory.join("s.cql"), SCHEMA).unwrap();
+    import_as(SCHEMA, directory, format, text, more)
+}
+
+fn import_as(schema: &str, directory: &Path, format: &str, text: &str, more: &[&str]) -> Ran {
+    fs::write(directory.join("s.cql"), schema).unwrap();
     let mut command = cqlite();
     command
         .current_dir(directory)
@@ -166,6 +170,30 @@ fn each_format_gives_rows() {
             {\"k\": 1, \"c\": \"a,b\", \"s\": null, \"m\": {\"x\": 1}, \"v\": 2}\n";
         assert_eq!(rows(directory.path()), expected, "{format}");
     }
+}
+
+/// As a term of CQL Cassandra compares such a number with its double, and fails.
+#[test]
+fn decimals_beyond_doubles_come_in_from_rows_and_not_from_statements() {
+    let schema = "CREATE TABLE ks.t (k int PRIMARY KEY, d decimal);";
+    for (format, text) in [
+        ("csv", "k,d\n1,1E+2000\n"),
+        ("jsonl", "{\"k\": 1, \"d\": 1E+2000}\n"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let ran = import_as(schema, directory.path(), format, text, &[]);
+        assert_eq!((ran.status, &*ran.err), (0, ""), "{format}");
+        assert_eq!(rows(directory.path()), "{\"k\": 1, \"d\": 1E+2000}\n");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let text = "INSERT INTO ks.t (k, d) VALUES (1, 1E+2000);";
+    let ran = import_as(schema, directory.path(), "cql", text, &[]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("out of the range of doubles"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

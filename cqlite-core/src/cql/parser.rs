@@ -32,7 +32,7 @@ pub enum AnyStatement {
 
 /// Parses one statement of any kind. Errors are those of [`parse_statement`].
 pub fn parse_any_statement(text: &str) -> Result<AnyStatement> {
-    const DEFINING: [&str; 4] = ["create", "alter", "drop", "truncate"];
+    const DEFINING: [&str; 4] = ["CREATE", "ALTER", "DROP", "TRUNCATE"];
     let mut parser = Parser::new(text)?;
     if DEFINING.iter().any(|word| parser.is_word_nth(0, word))
         && let Some((_, statement)) = parser.schema_statement()?
@@ -41,8 +41,12 @@ pub fn parse_any_statement(text: &str) -> Result<AnyStatement> {
         parser.end_of_text()?;
         return Ok(AnyStatement::Schema(statement));
     }
+    let mut parser = Parser::new(text)?;
+    DEFINING.into_iter().for_each(|word| parser.could_be(word));
     // What is neither is told best here.
-    parse_statement(text).map(AnyStatement::Rows)
+    let statement = parser.statement()?;
+    parser.end_of_text()?;
+    Ok(AnyStatement::Rows(statement))
 }
 
 /// Parses one `SELECT`. Errors are those of [`parse_statement`]; any other statement is `InvalidInput`.

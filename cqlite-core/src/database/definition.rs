@@ -2,6 +2,7 @@
 //!
 //! Authority: `o.a.c.schema.{SchemaKeyspace,SchemaTransformations}`, `o.a.c.cql3.statements.schema`.
 
+use super::checks::{check_change, check_options, check_table};
 use super::dropped::{Dropped, remove_table};
 use super::{Inner, OWN_DIRECTORY, State, lock};
 use crate::compaction::CompactionParams;
@@ -30,6 +31,10 @@ use std::sync::{Arc, PoisonError};
 
 /// SSTables of a table of the schema from which on they are merged.
 const SSTABLES_MAX: usize = 8;
+
+const EXISTS: &str = "IF EXISTS";
+
+const NOT_EXISTS: &str = "IF NOT EXISTS";
 
 /// The tables that hold the schema, by their names.
 pub(super) struct SystemTables(BTreeMap<&'static str, Table>);
@@ -331,7 +336,7 @@ impl State {
                     )));
                 }
                 if self.keyspaces.contains_key(name) {
-                    return unless(*if_not_exists, || {
+                    return unless(*if_not_exists, NOT_EXISTS, || {
                         format!("the keyspace {} exists", quote_name(name))
                     });
                 }
@@ -350,11 +355,11 @@ impl State {
                     *present = present.clone().with(options)?;
                     Ok(())
                 }
-                None => unless(*if_exists, || no_keyspace(name)),
+                None => unless(*if_exists, EXISTS, || no_keyspace(name)),
             },
             SchemaStatement::DropKeyspace { name, if_exists } => {
                 if self.keyspaces.remove(name).is_none() {
-                    return unless(*if_exists, || no_keyspace(name));
+                    return unless(*if_exists, EXISTS, || no_keyspace(name));
                 }
                 let schema = &mut self.schema;
                 schema.keyspaces.retain(|other| other != name);
@@ -369,21 +374,27 @@ impl State {
                 self.change_type(&keyspace, &name, text)
             }
             SchemaStatement::CreateTable(create) => {
+                check_options(&create.properties.options)?;
                 let (keyspace, name) = self.owned_name(&create.name, keyspace)?;
                 if self.schema.table(&keyspace, &name).is_some() {
                     let full = format!("{}.{}", quote_name(&keyspace), quote_name(&name));
-                    return unless(create.if_not_exists, || format!("the table {full} exists"));
+                    return unless(create.if_not_exists, NOT_EXISTS, || {
+                        format!("the table {full} exists")
+                    });
                 }
                 self.change_table(&keyspace, &name, text, when)
             }
             SchemaStatement::AlterTable {
-                name, if_exists, ..
+                name,
+                if_exists,
+                change,
             } => {
                 let (keyspace, name) = self.owned_name(name, keyspace)?;
-                if self.schema.table(&keyspace, &name).is_none() {
+                let Some(table) = self.schema.table(&keyspace, &name) else {
                     let full = format!("{}.{}", quote_name(&keyspace), quote_name(&name));
-                    return unless(*if_exists, || format!("there is no table {full}"));
-                }
+                    return unless(*if_exists, EXISTS, || format!("there is no table {full}"));
+                };
+                check_change(table, change)?;
                 self.change_table(&keyspace, &name, text, when)
             }
             SchemaStatement::Drop {
@@ -463,6 +474,7 @@ impl State {
                 return Err(Error::invalid("a table keeps its id and its key"));
             }
         }
+        check_table(&table)?;
         let tables = &mut self.schema.tables;
         tables.retain(|other| other.keyspace != keyspace || other.name != name);
         tables.push(table);
@@ -527,7 +539,7 @@ impl State {
                     .broken
                     .retain(|(ks, table, _)| ks != keyspace || table != name);
                 if schema.tables.len() + schema.broken.len() == before {
-                    return unless(if_exists, || format!("there is no table {full}"));
+                    return unless(if_exists, EXISTS, || format!("there is no table {full}"));
                 }
                 schema
                     .indexes
@@ -540,7 +552,7 @@ impl State {
                     ty.keyspace == keyspace && ty.name == name
                 };
                 if !schema.types.iter().any(|ty| is_it(ty)) {
-                    return unless(if_exists, || format!("there is no type {full}"));
+                    return unless(if_exists, EXISTS, || format!("there is no type {full}"));
                 }
                 let holds = |table: &&TableSchema| {
                     let columns = TableSchema {
@@ -581,11 +593,11 @@ impl State {
                     .indexes
                     .retain(|i| i.keyspace != keyspace || i.name != name);
                 match schema.indexes.len() == before {
-                    true => unless(if_exists, || format!("there is no index {full}")),
+                    true => unless(if_exists, EXISTS, || format!("there is no index {full}")),
                     false => Ok(()),
                 }
             }
-            DropKind::View => unless(if_exists, || format!("there is no view {full}")),
+            DropKind::View => unless(if_exists, EXISTS, || format!("there is no view {full}")),
         }
     }
 }
@@ -602,11 +614,11 @@ fn no_keyspace(name: &str) -> String {
     format!("there is no keyspace {}", quote_name(name))
 }
 
-/// An error, unless the statement allows for it.
-fn unless(allowed: bool, message: impl FnOnce() -> String) -> Result<()> {
+/// An error, unless the statement allows for it, as it would with a clause.
+fn unless(allowed: bool, clause: &str, message: impl FnOnce() -> String) -> Result<()> {
     match allowed {
         true => Ok(()),
-        false => Err(Error::invalid(message())),
+        false => Err(Error::invalid(message()).advise(format!("{clause} passes over that"))),
     }
 }
 

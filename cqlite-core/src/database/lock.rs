@@ -16,7 +16,9 @@ impl DirectoryLock {
     /// `InvalidInput` if another process has it; `Io`.
     pub fn take(directory: &Path) -> Result<Self> {
         let path = directory.join("lock");
-        let failed = |e| Error::io(&path, e);
+        let failed = |e| {
+            Error::io(&path, e).advise("a database must be writable; `query` and `ls` only read it")
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(failed)?;

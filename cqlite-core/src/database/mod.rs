@@ -49,6 +49,7 @@
 //! ```
 
 mod changer;
+mod checks;
 mod compactor;
 mod conditional;
 mod definition;
@@ -91,6 +92,7 @@ use crate::commitlog::{
 };
 use crate::compaction::Compacted;
 use crate::cql::ast::QualifiedName;
+use crate::io::unwritable;
 use crate::metrics::Wait;
 use crate::schema::Schema;
 use crate::schema::system::KeyspaceOptions;
@@ -252,12 +254,12 @@ impl Database {
     pub fn open(directory: &Path, mut options: DatabaseOptions) -> Result<Self> {
         options.share();
         if options.create {
-            std::fs::create_dir_all(directory).map_err(|e| Error::io(directory, e))?;
+            std::fs::create_dir_all(directory).map_err(|e| not_made(directory, e))?;
         }
         let own = directory.join(OWN_DIRECTORY);
         match std::fs::create_dir(&own) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::io(&own, e).advise("the directory must be there, and writable"));
+                return Err(not_made(&own, e));
             }
             _ => {}
         }
@@ -457,6 +459,17 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cold]
+fn not_made(directory: &Path, e: std::io::Error) -> Error {
+    let is_other = |path: &Path| path.exists() && !path.is_dir();
+    match directory.ancestors().find(|path| is_other(path)) {
+        Some(path) => Error::invalid("it is no directory")
+            .in_file(path)
+            .advise("a database is a directory: name another one"),
+        None => unwritable(directory, e),
     }
 }
 

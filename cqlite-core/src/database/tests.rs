@@ -313,7 +313,81 @@ fn schemas_change() {
             ErrorKind::InvalidInput,
             "no table ks.nothing",
         ),
-        ("CREATE KEYSPACE ks", ErrorKind::InvalidInput, "ks exists"),
+        (
+            "CREATE KEYSPACE ks",
+            ErrorKind::InvalidInput,
+            "ks exists (IF NOT EXISTS",
+        ),
+        (
+            "CREATE TABLE u (k int PRIMARY KEY) WITH compresion = {}",
+            ErrorKind::InvalidInput,
+            "Unknown property 'compresion'",
+        ),
+        (
+            "ALTER TABLE t WITH gc_grace = 1",
+            ErrorKind::InvalidInput,
+            "Unknown property 'gc_grace'",
+        ),
+        (
+            "ALTER TABLE t WITH gc_grace_seconds = -1",
+            ErrorKind::InvalidInput,
+            "gc_grace_seconds must be from 0",
+        ),
+        (
+            "ALTER TABLE t WITH default_time_to_live = 630720001",
+            ErrorKind::InvalidInput,
+            "default_time_to_live must be from 0 to 630720000",
+        ),
+        (
+            "ALTER TABLE t WITH bloom_filter_fp_chance = 0",
+            ErrorKind::InvalidInput,
+            "bloom_filter_fp_chance must be larger than",
+        ),
+        (
+            "ALTER TABLE t WITH compression = {'class': 'LZ4Compressor', 'chunk_length_in_kb': 3}",
+            ErrorKind::InvalidInput,
+            "no power of two",
+        ),
+        (
+            "ALTER TABLE t WITH compression = {'class': 'ZstdCompressor', 'compression_level': 23}",
+            ErrorKind::InvalidInput,
+            "`23` is no compression level of Zstd",
+        ),
+        (
+            "ALTER TABLE t WITH min_index_interval = 0",
+            ErrorKind::InvalidInput,
+            "min_index_interval",
+        ),
+        (
+            "ALTER TABLE t WITH max_index_interval = 5",
+            ErrorKind::InvalidInput,
+            "max_index_interval must be greater than or equal to min_index_interval (128) (got 5)",
+        ),
+        (
+            "ALTER TABLE t RENAME nothing TO x",
+            ErrorKind::InvalidInput,
+            "`nothing` is no column of the primary key",
+        ),
+        (
+            "ALTER TABLE t ALTER n TYPE text",
+            ErrorKind::InvalidInput,
+            "the type of a column cannot be changed",
+        ),
+        (
+            "CREATE TABLE u (k int PRIMARY KEY, c counter, v int)",
+            ErrorKind::InvalidInput,
+            "Cannot mix counter",
+        ),
+        (
+            "CREATE TABLE u (k int PRIMARY KEY, c counter) WITH default_time_to_live = 1",
+            ErrorKind::InvalidInput,
+            "default_time_to_live on a table with counters",
+        ),
+        (
+            "INSRT INTO t",
+            ErrorKind::InvalidInput,
+            "expected `CREATE`, `ALTER`, `DROP`, `TRUNCATE`, `SELECT`",
+        ),
         (
             "CREATE KEYSPACE system",
             ErrorKind::InvalidInput,

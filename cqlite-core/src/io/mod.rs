@@ -9,6 +9,7 @@ mod syncer;
 
 #[cfg(test)]
 pub(crate) use output::faults;
+pub(crate) use output::unwritable;
 pub use output::{Output, Spill, replace_file, sync_directory};
 
 use crate::{Error, Result};

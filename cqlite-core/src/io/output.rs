@@ -32,7 +32,7 @@ impl Output {
             std::io::ErrorKind::AlreadyExists => Error::invalid("the file exists already")
                 .advise("nothing is overwritten: choose another directory or id")
                 .in_file(path),
-            _ => failed(path, e),
+            _ => unwritable(path, e),
         })?;
         Ok(Output {
             path: path.to_owned(),
@@ -99,10 +99,10 @@ impl Output {
 
     fn write_out(&mut self, bytes: &[u8]) -> Result<()> {
         #[cfg(test)]
-        faults::spend(bytes.len()).map_err(|e| failed(&self.path, e))?;
+        faults::spend(bytes.len()).map_err(|e| unwritable(&self.path, e))?;
         self.file
             .write_all(bytes)
-            .map_err(|e| failed(&self.path, e))?;
+            .map_err(|e| unwritable(&self.path, e))?;
         self.written += bytes.len() as u64;
         self.syncer.written(&self.file, self.written);
         Ok(())
@@ -119,7 +119,7 @@ impl Output {
             self.file.write_all(bytes)?;
             self.file.seek(SeekFrom::Start(self.written))
         };
-        replace().map_err(|e| failed(&self.path, e))?;
+        replace().map_err(|e| unwritable(&self.path, e))?;
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Output {
     pub fn finish(mut self) -> Result<u64> {
         self.flush()?;
         let synced = self.syncer.finish().and_then(|()| self.file.sync_all());
-        synced.map_err(|e| failed(&self.path, e))?;
+        synced.map_err(|e| unwritable(&self.path, e))?;
         Ok(self.written)
     }
 }
@@ -195,7 +195,7 @@ impl Spill {
 
     #[cold]
     fn spill(&mut self) -> Result<()> {
-        let failed = |e| failed(&self.path, e);
+        let failed = |e| unwritable(&self.path, e);
         let file = match &mut self.file {
             Some(file) => file,
             slot => {
@@ -221,7 +221,7 @@ impl Spill {
         if self.spilled > 0
             && let Some(file) = &mut self.file
         {
-            let failed = |e| failed(&self.path, e);
+            let failed = |e| unwritable(&self.path, e);
             file.seek(SeekFrom::Start(0)).map_err(failed)?;
             let mut piece = vec![0; BUFFER_BYTES];
             let mut left = self.spilled;
@@ -292,13 +292,14 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
     // Elsewhere directories cannot be opened, and their names are as durable as they get.
     if cfg!(unix) {
         let sync = File::open(directory).and_then(|d| d.sync_all());
-        sync.map_err(|e| failed(directory, e))?;
+        sync.map_err(|e| unwritable(directory, e))?;
     }
     Ok(())
 }
 
+/// The operating system's refusal to write a file, with what can be done about it.
 #[cold]
-fn failed(path: &Path, e: std::io::Error) -> Error {
+pub(crate) fn unwritable(path: &Path, e: std::io::Error) -> Error {
     let advice = match e.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             "make room on the disk, or write elsewhere"

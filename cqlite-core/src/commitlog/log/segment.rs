@@ -4,7 +4,7 @@
 
 use super::{LogOptions, Sealed, SyncMode, descriptor};
 use crate::commitlog::{MARKER_BYTES, Position, TableId, marker_checksum};
-use crate::io::{MappedMut, sync_directory};
+use crate::io::{MappedMut, sync_directory, unwritable};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -143,8 +143,7 @@ impl Segment {
             }
             Ok(file)
         };
-        fill()
-            .map_err(|e| Error::io(path, e).advise("a segment of the commit log could not be made"))
+        fill().map_err(|e| unwritable(path, e))
     }
 
     pub fn path(&self) -> &Path {

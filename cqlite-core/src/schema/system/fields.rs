@@ -130,6 +130,14 @@ pub(super) const OPTIONS: [(&str, Stored); 18] = [
     ("auto_repair", Stored::TextMap),
 ];
 
+/// The names of all options of a table.
+pub fn table_options() -> impl Iterator<Item = &'static str> {
+    let others = OPTIONS.iter().map(|(name, _)| *name);
+    ["id", "gc_grace_seconds", "default_time_to_live"]
+        .into_iter()
+        .chain(others)
+}
+
 /// The options of a row of `tables` or `views`.
 pub(super) fn options<R: SystemRow>(table: &Fields<'_, R>) -> Result<TableOptions> {
     let mut options = TableOptions::default();

@@ -6,6 +6,7 @@ mod fields;
 mod rows;
 mod stored;
 
+pub use fields::table_options;
 pub use rows::{KeyspaceOptions, RowKey, RowValues, WRITTEN_TABLES, system_rows, system_tables};
 pub use stored::StoredRow;
 

@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.schema.{CompressionParams,TableParams}`, `o.a.c.io.sstable.metadata.MetadataCollector`.
 
 use super::SSTableWriter;
+use super::chunks::zstd_level;
 use super::stats::Provenance;
 use crate::limits::CHUNK_LENGTH_BYTES_MAX;
 use crate::partitioner::Partitioner;
@@ -74,7 +75,7 @@ impl CompressionOptions {
             let is_good = match name.as_str() {
                 "lz4_compressor_type" => matches!(value.as_str(), "fast" | "high"),
                 "lz4_high_compressor_level" => matches!(value.parse(), Ok(1..=17)),
-                // The library knows its levels.
+                "compression_level" => zstd_level(&self.options).map(|_| true)?,
                 _ => true,
             };
             if !is_good {
@@ -136,7 +137,11 @@ impl WriteOptions {
         }))
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Whether SSTables can be written so.
+    ///
+    /// # Errors
+    /// `InvalidInput`, naming what makes no sense.
+    pub fn check(&self) -> Result<()> {
         if let Some(compression) = &self.compression {
             compression.check()?;
         }

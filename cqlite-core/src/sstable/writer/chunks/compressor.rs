@@ -119,7 +119,7 @@ fn lz4_high_level(options: &[(String, String)]) -> Option<i32> {
 }
 
 /// Authority: `o.a.c.io.compress.ZstdCompressor`.
-fn zstd_level(options: &[(String, String)]) -> Result<i32> {
+pub fn zstd_level(options: &[(String, String)]) -> Result<i32> {
     let Some((_, text)) = options.iter().find(|(key, _)| key == "compression_level") else {
         return Ok(zstd::DEFAULT_COMPRESSION_LEVEL);
     };

@@ -9,6 +9,7 @@ mod tests;
 mod worker;
 
 use self::compressor::ChunkCompressor;
+pub(super) use self::compressor::zstd_level;
 use self::worker::Worker;
 use super::options::CompressionOptions;
 use crate::bytes::Sink;
