@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Inserts rows, given the values of the same columns each time.
+/// Inserts or updates rows, given the values of the same columns each time.
 #[derive(Debug)]
 pub struct Insert {
     table: Arc<TableSchema>,
@@ -42,6 +42,8 @@ pub struct Insert {
     /// Number among the values, and number in the table, of the other columns.
     statics: Vec<(usize, usize)>,
     regulars: Vec<(usize, usize)>,
+    /// Rows live by themselves, not only by their cells.
+    has_liveness: bool,
     ids: TimeUuids,
     key: Vec<u8>,
     row: Draft,
@@ -101,12 +103,22 @@ impl Insert {
             clustering,
             statics,
             regulars,
+            // Rows of compact storage live by their cells alone.
+            has_liveness: !table.is_compact,
             ids,
             key: Vec::new(),
             row: Draft::default(),
             static_row: Draft::default(),
             table,
         })
+    }
+
+    /// What an `UPDATE` of these columns writes: rows that are there as long as one of their cells is.
+    pub(crate) fn without_liveness(self) -> Self {
+        Insert {
+            has_liveness: false,
+            ..self
+        }
     }
 
     /// Elements of lists that are added from here on are behind those of this time, in microseconds since 1970.
@@ -165,8 +177,7 @@ impl Insert {
                 let value = key::clustering(table, i, value.bytes())?;
                 self.row.push_clustering(Some(value))?;
             }
-            // Rows of compact storage live by their cells alone.
-            if !table.is_compact {
+            if self.has_liveness {
                 self.row.set_liveness(when);
             }
         } else if self
@@ -307,8 +318,8 @@ fn set(
         Value::Null => None,
         Value::Bytes(bytes) => {
             check(&column.name, &column.ty, value)?;
-            Some(bytes)
+            Some(column.ty.bound(bytes))
         }
     };
-    row.set(number, &column.ty, value, when, ids)
+    row.set(number, &column.ty, value.as_deref(), when, ids)
 }

@@ -2,6 +2,7 @@
 //!
 //! Authority: `o.a.c.db.marshal.*`.
 
+mod bound;
 mod comparable;
 mod compare;
 pub mod counter;
