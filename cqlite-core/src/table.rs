@@ -81,7 +81,7 @@ struct Live {
 
 impl View {
     fn new(
-        schema: &TableSchema,
+        schema: &Arc<TableSchema>,
         memtables: Vec<Arc<Memtable>>,
         live: Vec<Arc<Live>>,
         metrics: &Arc<TableMetrics>,

@@ -265,7 +265,7 @@ const NOT_COMPACTED: [&str; 5] = [
 /// The table's SSTables as one of another version, in a directory of the same name.
 fn compacted(table: &Table, directory: &Path, version: (&str, &str)) -> Result<()> {
     let compaction = Compaction {
-        schema: table.reader.schema().clone(),
+        schema: (**table.reader.schema()).clone(),
         inputs: table.reader.sstables().cloned().collect(),
         others: Vec::new(),
         memtables: Vec::new(),

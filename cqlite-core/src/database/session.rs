@@ -5,7 +5,7 @@
 use super::changer::Changer;
 use super::conditional::{self, Conditional};
 use super::fresh::Fresh;
-use super::prepared::PlainWriter;
+use super::prepared::{PlainWriter, Ready};
 use super::{Database, Writer};
 use crate::commitlog::Position;
 use crate::cql::ast::{
@@ -14,6 +14,7 @@ use crate::cql::ast::{
 use crate::cql::{AnyStatement, parse_any_statement};
 use crate::mutation::WriteTime;
 use crate::query::{Plan, PlanOptions, ResultSet, Rows};
+use crate::read::{KeyList, Queried};
 use crate::table::{Table, View};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -32,8 +33,10 @@ pub enum Outcome {
 
 /// The result of a `SELECT`: the state that it reads stays as it was.
 pub struct Selected {
-    view: Arc<View>,
-    plan: Plan,
+    pub(super) view: Arc<View>,
+    pub(super) plan: Plan,
+    /// What the plan asks of the view.
+    pub(super) queried: Arc<Queried>,
 }
 
 impl Outcome {
@@ -64,19 +67,22 @@ impl Selected {
         };
         let reader = view.reader();
         let plan = Plan::new(select, reader.schema(), reader.partitioner(), &options)?;
-        Ok(Selected { view, plan })
+        let queried = plan.queried(reader);
+        Ok(Selected {
+            view,
+            plan,
+            queried,
+        })
     }
 
-    /// The same of other partitions, by their raw keys in the order in which they are to be read; `None` if it is about all
-    /// of its partitions together.
-    pub(super) fn with_keys(self, keys: Vec<Vec<u8>>) -> Option<Self> {
+    /// The same of other partitions; `None` if it is about all of its partitions together.
+    pub(super) fn with_keys(&self, keys: KeyList) -> Option<Self> {
         let plan = self.plan.with_keys(keys)?;
-        Some(Selected { plan, ..self })
-    }
-
-    /// A result without rows.
-    pub(super) fn empty(&self) -> ResultSet {
-        ResultSet::of(self.plan.columns().to_vec())
+        Some(Selected {
+            view: self.view.clone(),
+            plan,
+            queried: self.queried.clone(),
+        })
     }
 
     /// All rows at once.
@@ -84,11 +90,10 @@ impl Selected {
     /// # Errors
     /// Those of [`Rows::advance`].
     pub fn collect(&self) -> Result<ResultSet> {
-        let mut result = self.empty();
+        let mut result = ResultSet::of(self.plan.shared_columns());
         let mut rows = self.rows();
         while rows.advance()? {
-            let row = rows.row();
-            result.push((0..row.columns().len()).map(|i| row.value(i)));
+            result.push_row(&rows.row());
         }
         Ok(result)
     }
@@ -100,7 +105,8 @@ impl Selected {
 
     /// The rows.
     pub fn rows(&self) -> Rows<'_> {
-        self.plan.execute(self.view.reader())
+        let reader = self.view.reader();
+        self.plan.execute_queried(reader, self.queried.clone())
     }
 }
 
@@ -113,6 +119,8 @@ pub struct Session<'d> {
     changers: Vec<Changer>,
     /// What carries out plain statements that were prepared.
     pub(super) plain: Vec<PlainWriter>,
+    /// Plans of prepared statements that are told by keys.
+    pub(super) ready: Vec<Ready>,
     /// Makes what is another one each time.
     pub(super) fresh: Fresh,
 }
@@ -128,6 +136,7 @@ impl Database {
             keyspace: None,
             changers: Vec::new(),
             plain: Vec::new(),
+            ready: Vec::new(),
             fresh: Fresh::new(),
         }
     }

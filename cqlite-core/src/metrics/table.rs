@@ -146,6 +146,12 @@ impl TableMetrics {
         })
     }
 
+    /// Counts a lookup of one partition out of many, which nobody times.
+    pub(crate) fn note_lookup(&self, stats: &ReadStats) {
+        self.counts.add(TableCount::Reads as usize, 1);
+        self.note(stats);
+    }
+
     /// Adds how many SSTables a scan did not need.
     pub(crate) fn note_scan(&self, skipped: u64) {
         self.counts.add(TableCount::SkippedByKeys as usize, skipped);

@@ -9,14 +9,17 @@ use super::input::Fetched;
 use super::prepare::{AggregateCall, Preparer};
 use super::restrictions::{Allowance, Partitions, Restrictions};
 use super::selection::{Node, Selected};
+use super::slices::{Value, beginning_with};
 use crate::cql::ast::{Expr, Limit, Ordering, Select, Selection};
 use crate::cql::quote_name;
 use crate::model::Slice;
 use crate::partitioner::Partitioner;
+use crate::read::{KeyList, Queried, TableReader};
 use crate::schema::{ColumnKind, ColumnRef, IndexSchema, TableSchema};
 use crate::sstable::data::{Asked, KeyRange};
 use crate::types::CqlType;
 use crate::{Error, Result};
+use std::sync::Arc;
 
 /// What a plan depends on beside the statement.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,13 @@ pub struct Plan {
     pub(super) partitions: Partitions,
     /// Ascending in storage order; none if no row can fit.
     pub(super) slices: Vec<Slice>,
+    pub(super) now: i64,
+    pub(super) shape: Arc<Shape>,
+}
+
+/// What of a plan is the same for other keys, and at another time.
+#[derive(Debug)]
+pub(super) struct Shape {
     pub(super) reversed: bool,
     pub(super) filter: Filter,
     pub(super) fetched: Vec<Fetched>,
@@ -61,9 +71,10 @@ pub struct Plan {
     pub(super) groups_per_partition: u64,
     pub(super) limit: u64,
     pub(super) returns_statics_alone: bool,
-    pub(super) now: i64,
-    pub(super) schema: TableSchema,
-    columns: Vec<ResultColumn>,
+    pub(super) schema: Arc<TableSchema>,
+    /// For each column of the result the fetched one that it is, if all are that.
+    pub(super) plain: Option<Vec<usize>>,
+    columns: Arc<[ResultColumn]>,
     json: bool,
 }
 
@@ -89,7 +100,7 @@ impl Plan {
     /// and this library cannot.
     pub fn new(
         select: &Select,
-        schema: &TableSchema,
+        schema: &Arc<TableSchema>,
         partitioner: &Partitioner,
         options: &PlanOptions<'_>,
     ) -> Result<Plan> {
@@ -170,12 +181,14 @@ impl Plan {
         };
         let filter = restrictions.filter(&allowance)?;
         let (queried, queried_statics, by_name) = queried(schema, &preparer, &outputs, &filter);
-        Ok(Plan {
+        let plain = match grouping {
+            Some(_) => None,
+            None => plain_outputs(&outputs),
+        };
+        let shape = Shape {
             queried,
             queried_statics,
             by_name: by_name && !select.distinct,
-            partitions,
-            slices,
             reversed: order.reversed,
             filter,
             returns_statics_alone: restrictions.returns_statics_alone(),
@@ -187,53 +200,89 @@ impl Plan {
             rows_per_partition,
             groups_per_partition: per_partition,
             limit: limit(&select.limit)?,
-            now: options.now,
             schema: schema.clone(),
-            columns,
+            plain,
+            columns: columns.into(),
             json: select.json,
+        };
+        Ok(Plan {
+            partitions,
+            slices,
+            now: options.now,
+            shape: Arc::new(shape),
         })
     }
 
     /// The columns of the result. Of `SELECT JSON` those that the objects have.
     pub fn columns(&self) -> &[ResultColumn] {
-        &self.columns
+        &self.shape.columns
     }
 
-    /// The same for other partitions, by their raw keys in the order in which they are to be read. `None` if it is about all
-    /// of its partitions together: groups them, limits them, or is no plan of keys.
-    pub(crate) fn with_keys(mut self, keys: Vec<Vec<u8>>) -> Option<Self> {
+    /// [`columns`](Self::columns), to be kept.
+    pub(crate) fn shared_columns(&self) -> Arc<[ResultColumn]> {
+        self.shape.columns.clone()
+    }
+
+    /// What it asks of a table, which must be the one that it was made for.
+    pub(crate) fn queried(&self, reader: &TableReader) -> Arc<Queried> {
+        let shape = &*self.shape;
+        let queried = reader.queried(shape.queried.as_deref(), shape.reversed, shape.by_name);
+        Arc::new(queried.with_statics(shape.queried_statics.clone()))
+    }
+
+    /// The same for another partition, by its raw key, and for its rows whose clusterings begin with `prefix`, at another time.
+    /// This one must be of one partition that is told by its key, and of rows that are told in the same way.
+    pub(crate) fn with_key(&self, key: Vec<u8>, prefix: &[Value], now: i64) -> Self {
+        Plan {
+            partitions: Partitions::Keys(vec![key]),
+            slices: vec![beginning_with(prefix)],
+            now,
+            shape: self.shape.clone(),
+        }
+    }
+
+    /// The same for other partitions. `None` if it is about all of its partitions together: groups them, limits them, or is no
+    /// plan of keys.
+    pub(crate) fn with_keys(&self, keys: KeyList) -> Option<Self> {
+        let shape = &self.shape;
         let is_of_each = matches!(self.partitions, Partitions::Keys(_))
-            && self.grouping.is_none()
-            && self.sort.is_empty()
-            && self.limit == u64::MAX;
-        self.partitions = Partitions::Keys(keys);
-        is_of_each.then_some(self)
+            && shape.grouping.is_none()
+            && shape.sort.is_empty()
+            && shape.limit == u64::MAX;
+        is_of_each.then(|| Plan {
+            partitions: Partitions::Sorted(keys),
+            slices: self.slices.clone(),
+            now: self.now,
+            shape: shape.clone(),
+        })
+    }
+
+    /// Seconds since 1970 at which what is alive is shown.
+    pub(crate) fn now(&self) -> i64 {
+        self.now
     }
 
     /// The raw key of the first partition that it reads, if it reads partitions by their keys.
     pub(crate) fn first_key(&self) -> Option<&[u8]> {
         match &self.partitions {
             Partitions::Keys(keys) => keys.first().map(Vec::as_slice),
-            Partitions::Range(_) => None,
+            Partitions::Sorted(_) | Partitions::Range(_) => None,
         }
     }
 
     /// Whether it is a `SELECT JSON`, whose rows are to be shown as JSON objects.
     pub fn is_json(&self) -> bool {
-        self.json
+        self.shape.json
     }
+}
 
-    /// For each column of the result the fetched one that it is, if all are that.
-    pub(super) fn plain_outputs(&self) -> Option<Vec<usize>> {
-        if self.grouping.is_some() {
-            return None;
-        }
-        let plain = |output: &Selected| match output.node {
-            Node::Column(i) => Some(i),
-            _ => None,
-        };
-        self.outputs.iter().map(plain).collect()
-    }
+/// For each output the fetched column that it is, if all are that.
+fn plain_outputs(outputs: &[Selected]) -> Option<Vec<usize>> {
+    let plain = |output: &Selected| match output.node {
+        Node::Column(i) => Some(i),
+        _ => None,
+    };
+    outputs.iter().map(plain).collect()
 }
 
 fn limit(limit: &Option<Limit>) -> Result<u64> {

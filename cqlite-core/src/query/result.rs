@@ -44,11 +44,20 @@ impl ResultSet {
     }
 
     /// Of these columns, without any row.
-    pub(crate) fn of(columns: Vec<ResultColumn>) -> Self {
+    pub(crate) fn of(columns: impl Into<Arc<[ResultColumn]>>) -> Self {
         ResultSet {
             columns: columns.into(),
             ..ResultSet::default()
         }
+    }
+
+    /// Appends a row of as many columns.
+    pub(crate) fn push_row(&mut self, row: &ResultRow<'_>) {
+        let count = row.columns().len();
+        let bytes = (0..count).filter_map(|i| row.value(i)).map(<[u8]>::len);
+        self.bytes.reserve(bytes.sum());
+        self.values.reserve(count);
+        self.push((0..count).map(|i| row.value(i)));
     }
 
     /// Appends a row of one value a column.
@@ -88,7 +97,11 @@ impl ResultSet {
             name: column.name.to_string(),
             ty: column.ty.clone(),
         });
-        let mut result = Self::of(std::iter::once(applied_column()).chain(shown).collect());
+        let mut result = Self::of(
+            std::iter::once(applied_column())
+                .chain(shown)
+                .collect::<Vec<_>>(),
+        );
         let mut input = Input::default();
         for (statics, row) in rows {
             let part = |i| component(key, table.partition_key.len(), i);

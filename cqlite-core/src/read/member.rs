@@ -139,21 +139,8 @@ impl Member {
         layout: impl FnOnce() -> Arc<Layout>,
     ) -> Result<Option<SliceReader<'a>>> {
         let sstable = &self.sstable;
-        let (position, row_index, certain) = match sstable.locate(asked.key)? {
-            Lookup::Absent => return Ok(None),
-            Lookup::At(at) => (at.data_position, at.row_index, at.key.is_some()),
-            Lookup::NoIndex => match self.search(asked.key)? {
-                Some(position) => (position, None, true),
-                None => return Ok(None),
-            },
-        };
-        let request = SliceRequest {
-            position,
-            key: asked.key.key,
-            certain,
-            row_index,
-            slices,
-            reversed: asked.reversed,
+        let Some(request) = self.request(asked, slices, sstable.locate(asked.key)?)? else {
+            return Ok(None);
         };
         let window = Window::new(sstable.data().clone(), Fetch::Point);
         let clusterings = sstable.clusterings();
@@ -163,6 +150,31 @@ impl Member {
             clusterings,
             request,
         )))
+    }
+
+    /// What to ask of Data.db for a partition that was looked up; `None` if it is not there.
+    pub fn request<'a>(
+        &self,
+        asked: &Asked<'_, 'a>,
+        slices: &'a [Slice],
+        found: Lookup<'a>,
+    ) -> Result<Option<SliceRequest<'a>>> {
+        let (position, row_index, certain) = match found {
+            Lookup::Absent => return Ok(None),
+            Lookup::At(at) => (at.data_position, at.row_index, at.key.is_some()),
+            Lookup::NoIndex => match self.search(asked.key)? {
+                Some(position) => (position, None, true),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(SliceRequest {
+            position,
+            key: asked.key.key,
+            certain,
+            row_index,
+            slices,
+            reversed: asked.reversed,
+        }))
     }
 
     /// Whether any of the slices may hold something.

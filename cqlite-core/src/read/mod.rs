@@ -3,6 +3,7 @@
 //! Authority: `o.a.c.db.{SinglePartitionReadCommand,PartitionRangeReadCommand}`.
 
 mod gathered;
+mod lookups;
 mod member;
 mod memory;
 mod partition;
@@ -10,8 +11,10 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use lookups::KeyList;
 pub use source::{Partitions, TableSource};
 
+use self::lookups::Lookups;
 use self::member::Member;
 use self::memory::{Kept, MemtableRead};
 use self::source::Kind;
@@ -31,7 +34,7 @@ use std::sync::Arc;
 /// The SSTables of a table, and its memtables if there are any, with the schema that they are read by.
 #[derive(Debug)]
 pub struct TableReader {
-    schema: TableSchema,
+    schema: Arc<TableSchema>,
     rules: Arc<MergeRules>,
     memtables: Vec<Arc<Memtable>>,
     sstables: Vec<Member>,
@@ -61,7 +64,11 @@ impl TableReader {
     ///
     /// # Errors
     /// `InvalidInput` when the schema is not that of an SSTable, or when they do not share one partitioner.
-    pub fn open(schema: TableSchema, mut sstables: Vec<Arc<SSTable>>) -> Result<Self> {
+    pub fn open(
+        schema: impl Into<Arc<TableSchema>>,
+        mut sstables: Vec<Arc<SSTable>>,
+    ) -> Result<Self> {
+        let schema = schema.into();
         // Some merges depend on the order, such as that of broken counters: Cassandra begins with the newest.
         let newest = |s: &Arc<SSTable>| s.statistics().stats.as_ref().map(|s| s.max_timestamp);
         sstables.sort_by_key(|sstable| Reverse(newest(sstable)));
@@ -159,7 +166,7 @@ impl TableReader {
     }
 
     /// The schema it was opened with.
-    pub fn schema(&self) -> &TableSchema {
+    pub fn schema(&self) -> &Arc<TableSchema> {
         &self.schema
     }
 
@@ -267,6 +274,18 @@ impl TableReader {
         queried: &Queried,
     ) -> Result<Partitions<'a>> {
         partition::read(self, key, slices, reversed, queried)
+    }
+
+    /// Partitions by their keys, all of each.
+    pub(crate) fn look_up<'a>(
+        &'a self,
+        keys: &'a KeyList,
+        reversed: bool,
+        queried: Arc<Queried>,
+    ) -> Partitions<'a> {
+        let lookups = Lookups::new(self, keys, reversed, queried);
+        let source = TableSource::new(Kind::Lookups(Box::new(lookups)));
+        Partitions::new(Merge::new(&self.rules, vec![source], reversed), None)
     }
 
     /// Whether Cassandra asks its SSTables one after the other for these rows, the newest first, until nothing older can

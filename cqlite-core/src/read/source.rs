@@ -1,6 +1,7 @@
 //! What a merge of a table reads from, and the merge as those see it who read a table.
 
 use super::gathered::Gathered;
+use super::lookups::Lookups;
 use super::member::RangeScan;
 use super::memory::MemtableRead;
 use crate::Result;
@@ -27,6 +28,8 @@ pub(super) enum Kind<'a> {
     Slices(Box<SliceReader<'a>>),
     /// What was read of one partition before.
     Gathered(Box<Gathered<'a>>),
+    /// Partitions by their keys.
+    Lookups(Box<Lookups<'a>>),
 }
 
 macro_rules! each_kind {
@@ -36,6 +39,7 @@ macro_rules! each_kind {
             Kind::Range($source) => $call,
             Kind::Slices($source) => $call,
             Kind::Gathered($source) => $call,
+            Kind::Lookups($source) => $call,
         }
     };
 }

@@ -1,6 +1,8 @@
 //! What is not read changes no answer.
 
 use crate::metrics::{Metrics, Operation, TableCount};
+use crate::query::{Plan, PlanOptions};
+use crate::read::KeyList;
 use crate::schema::parse_schema;
 use crate::sstable::{OpenOptions, Version};
 use crate::table::testing::{self, NOW, open, write_at};
@@ -44,6 +46,115 @@ fn counted(table: &Table, query: &str) -> (Vec<String>, Vec<(TableCount, u64)>) 
     let counts = counts.into_iter();
     let counts = counts.filter(|(what, n)| *n > 0 && !is_sampled(*what));
     (rows, counts.collect())
+}
+
+/// The answers about several partitions that are looked up together, each behind the number of its key. `statement` is about
+/// any one of them.
+fn looked_up(table: &Table, statement: &str, keys: &[i32]) -> Vec<(i32, String)> {
+    let view = table.view();
+    let reader = view.reader();
+    let partitioner = reader.partitioner();
+    let mut keys: Vec<[u8; 4]> = keys.iter().map(|key| key.to_be_bytes()).collect();
+    keys.sort_by(|a, b| partitioner.compare_keys(a, b));
+    let ranges = (0..keys.len()).map(|i| 4 * i..4 * i + 4).collect();
+    let list = KeyList::new(keys.concat(), ranges);
+    let select = crate::cql::parse_select(statement).unwrap();
+    let options = PlanOptions {
+        indexes: &[],
+        now: NOW,
+    };
+    let plan = Plan::new(&select, reader.schema(), partitioner, &options).unwrap();
+    let plan = plan.with_keys(list).unwrap();
+    let mut rows = plan.execute(reader);
+    let mut found = Vec::new();
+    while rows.advance().unwrap() {
+        let mut line = Vec::new();
+        rows.row().write_json(&mut line).unwrap();
+        let key = i32::from_be_bytes(keys[rows.key_number()]);
+        found.push((key, String::from_utf8(line).unwrap()));
+    }
+    found
+}
+
+/// The same of each partition alone, by a statement with `?` for its key.
+fn one_by_one(table: &Table, statement: &str, keys: &[i32]) -> Vec<(i32, String)> {
+    let mut keys = keys.to_vec();
+    let view = table.view();
+    let partitioner = view.reader().partitioner();
+    keys.sort_by(|a, b| partitioner.compare_keys(&a.to_be_bytes(), &b.to_be_bytes()));
+    let of = |key: i32| {
+        let rows = select(table, &statement.replace('?', &key.to_string()));
+        rows.into_iter().map(move |row| (key, row))
+    };
+    keys.into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn partitions_that_are_looked_up_together_are_as_one_by_one() {
+    for version in [("nb", "big"), ("oa", "big"), ("da", "bti")] {
+        let directory = tempfile::tempdir().unwrap();
+        let table = open(directory.path(), WITH_STATICS, version);
+        let insert = |p: i32, c: i32, timestamp: i64| {
+            // Some partitions have a row index, and rows that end in another chunk than they begin in.
+            let v = "v".repeat((p * 7 + c) as usize % 900);
+            let into = format!("INSERT INTO t (p, c, s, v, w) VALUES ({p}, {c}, {p}, '{v}', {c})");
+            write_at(&table, timestamp, &into);
+        };
+        // Intervals of the summary end in between.
+        for p in 0..700 {
+            let rows = if p % 50 == 0 { 200 } else { p % 4 };
+            (0..rows).for_each(|c| insert(p, c, 1));
+        }
+        table.flush().unwrap();
+        let keys: Vec<i32> = (-20..720).collect();
+        let few: Vec<i32> = (0..720).step_by(31).collect();
+        let check = |when: &str| {
+            for statement in [
+                "SELECT * FROM t WHERE p = ?",
+                "SELECT c, w FROM t WHERE p = ? ORDER BY c ASC PER PARTITION LIMIT 2",
+                "SELECT DISTINCT p, s FROM t WHERE p = ?",
+            ] {
+                for keys in [&keys, &few] {
+                    let found = looked_up(&table, &statement.replace('?', "0"), keys);
+                    assert!(found.len() > keys.len() / 2);
+                    let expected = one_by_one(&table, statement, keys);
+                    assert_eq!(found, expected, "{version:?}, {when}: {statement}");
+                }
+            }
+        };
+        check("one SSTable");
+        let before = table.snapshot();
+        looked_up(&table, "SELECT * FROM t WHERE p = 0", &keys);
+        let after = table.snapshot();
+        let reads = |what| after.get(what) - before.get(what);
+        assert_eq!(reads(TableCount::Reads), keys.len() as u64);
+        assert_eq!(reads(TableCount::SSTables), 700 - 700 / 4 + 700 / 100);
+        for p in (0..720).step_by(9) {
+            insert(p, 1, 2);
+        }
+        check("a memtable");
+        table.flush().unwrap();
+        check("two SSTables");
+        (0..700).step_by(5).for_each(|p| {
+            write_at(&table, 3, &format!("DELETE FROM t WHERE p = {p}"));
+        });
+        table.flush().unwrap();
+        check("three SSTables");
+        std::fs::read_dir(directory.path())
+            .unwrap()
+            .for_each(|file| {
+                let path = file.unwrap().path();
+                let name = path.to_string_lossy();
+                if name.ends_with("-Summary.db") || name.ends_with("-Filter.db") {
+                    std::fs::remove_file(&path).unwrap();
+                }
+            });
+        drop(table);
+        let table = open(directory.path(), WITH_STATICS, version);
+        let statement = "SELECT * FROM t WHERE p = ?";
+        let found = looked_up(&table, &statement.replace('?', "0"), &few);
+        assert_eq!(found, one_by_one(&table, statement, &few), "{version:?}");
+    }
 }
 
 #[test]
@@ -414,6 +525,16 @@ proptest! {
             for query in queries {
                 prop_assert_eq!(select(&table, &query), select(&whole, &query), "{}", query);
             }
+        }
+        for query in [
+            format!("SELECT {columns} FROM t WHERE p = ?"),
+            format!("SELECT {columns} FROM t WHERE p = ? ORDER BY c DESC PER PARTITION LIMIT 2"),
+        ] {
+            let of_any = query.replace('?', "0");
+            let keys = [0, 1, 2, 3];
+            let found = looked_up(&table, &of_any, &keys);
+            prop_assert_eq!(&found, &one_by_one(&table, &query, &keys), "{}", query);
+            prop_assert_eq!(&found, &looked_up(&whole, &of_any, &keys), "{}", query);
         }
     }
 }

@@ -1525,7 +1525,8 @@ fn written_and_read(table: &TableSchema, statements: &[&str], select: &str) -> V
         indexes: &[],
         now: 0,
     };
-    let plan = crate::query::Plan::new(&select, table, reader.partitioner(), &options).unwrap();
+    let plan =
+        crate::query::Plan::new(&select, reader.schema(), reader.partitioner(), &options).unwrap();
     crate::query::json_lines(plan.execute(&reader))
 }
 

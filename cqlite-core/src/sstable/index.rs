@@ -2,7 +2,7 @@
 //!
 //! Nothing is read but the mapped index files, and nothing of them is kept.
 
-use super::big::{IndexEntries, IndexEntry, PrimaryIndex, PromotedBlocks, PromotedIndex};
+use super::big::{IndexEntries, IndexEntry, Place, PrimaryIndex, PromotedBlocks, PromotedIndex};
 use super::bti::{Partitions, PartitionsIter, RowBlocks, RowIndex, Target};
 use crate::Result;
 use crate::model::{Bound, ClusteringComparator, DeletionTime};
@@ -54,11 +54,25 @@ impl<'a> PartitionIndex<'a> {
         partitioner: &Partitioner,
         key: &DecoratedKey<'_>,
     ) -> Result<Option<Located<'a>>> {
+        self.lookup_behind(partitioner, key, &mut Place::default())
+    }
+
+    /// [`lookup`](Self::lookup) of a key behind the one that was looked up before with the same `place`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    #[inline]
+    pub fn lookup_behind(
+        &self,
+        partitioner: &Partitioner,
+        key: &DecoratedKey<'_>,
+        place: &mut Place,
+    ) -> Result<Option<Located<'a>>> {
         let located = match self {
             PartitionIndex::Big {
                 primary,
                 has_uint_deletion_time,
-            } => match primary.lookup(partitioner, key)? {
+            } => match primary.lookup_behind(partitioner, key, place)? {
                 Some(entry) => located_big(&entry, *has_uint_deletion_time)?,
                 None => return Ok(None),
             },

@@ -2,18 +2,18 @@
 
 use super::super::session::{Selected, Session};
 use super::Prepared;
+use super::keyed::Keyed;
 use super::plain::{Plain, PlainWriter};
 use crate::commitlog::Position;
-use crate::cql::ast::{
-    Change, Condition, DeleteTarget, Expr, Modification, Operator, Relation, Select, Statement,
-};
-use crate::mutation::{Value, partition_key};
-use crate::query::{FindTable, ResultSet};
+use crate::cql::ast::{Change, Condition, DeleteTarget, Modification, Statement};
+use crate::mutation::Value;
+use crate::partitioner::Token;
+use crate::query::{ResultRow, ResultSet};
+use crate::read::{KeyList, TableReader};
 use crate::schema::TableSchema;
-use crate::table::{Table, View};
 use crate::types::CqlType;
 use crate::{Error, Result};
-use std::sync::Arc;
+use std::ops::Range;
 
 /// Bytes of changes that are written as one.
 const TOGETHER_BYTES: usize = 256 << 10;
@@ -116,125 +116,159 @@ impl Session<'_> {
     /// # Errors
     /// `InvalidInput` for another statement; as of [`execute_prepared`](Self::execute_prepared); those of the SSTables.
     pub fn select_many<'v>(
-        &self,
+        &mut self,
         prepared: &Prepared,
         keys: impl IntoIterator<Item = &'v [Value<'v>]>,
         now_micros: i64,
     ) -> Result<Vec<ResultSet>> {
-        let Statement::Select(select) = &prepared.statement else {
-            return Err(Error::invalid("only the rows of a SELECT are looked up"));
-        };
-        let now = now_micros.div_euclid(1_000_000);
-        let table = self.table(&select.from)?;
-        let view = table.view();
         let keys: Vec<&[Value<'_>]> = keys.into_iter().collect();
-        for values in &keys {
-            prepared.check_count(values)?;
-        }
-        if let Some(markers) = &prepared.key
-            && let Some(results) = self.look_up(prepared, markers, &keys, &table, &view, now)?
-        {
-            return Ok(results);
-        }
-        let mut selected = Vec::with_capacity(keys.len());
-        for (i, values) in keys.iter().enumerate() {
-            selected.push((self.selected(prepared, values, &table, &view, now)?, i));
-        }
-        let partitioner = view.reader().partitioner();
-        let first = |selected: &Selected| selected.plan().first_key().map(<[u8]>::to_vec);
-        selected.sort_by(|(a, _), (b, _)| match (first(a), first(b)) {
-            (Some(a), Some(b)) => partitioner.compare_keys(&a, &b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        });
-        let mut results = vec![ResultSet::default(); selected.len()];
-        for (selected, i) in &selected {
-            results[*i] = selected.collect()?;
-        }
+        let Some(first) = self.first_selected(prepared, &keys, now_micros)? else {
+            return Ok(Vec::new());
+        };
+        let mut results = vec![ResultSet::of(first.plan.shared_columns()); keys.len()];
+        let mut give = |i: usize, row: &ResultRow<'_>| {
+            if let Some(result) = results.get_mut(i) {
+                result.push_row(row);
+            }
+            Ok(())
+        };
+        self.give_each(prepared, &keys, first, &mut give)?;
         Ok(results)
     }
 
-    fn selected(
-        &self,
+    /// [`select_many`](Self::select_many), but each row is lent to `give` when it is read, with the number of the set of values
+    /// that it is of; if several sets ask for it, once for each.
+    ///
+    /// # Errors
+    /// As of [`select_many`](Self::select_many), and those of `give`.
+    pub fn select_each<'v>(
+        &mut self,
         prepared: &Prepared,
-        values: &[Value<'_>],
-        table: &Table,
-        view: &Arc<View>,
-        now: i64,
-    ) -> Result<Selected> {
-        match self.bind(prepared, values)? {
-            Statement::Select(select) => {
-                Selected::new(self.database, table, view.clone(), &select, now)
-            }
-            _ => Err(Error::invalid("only the rows of a SELECT are looked up")),
+        keys: impl IntoIterator<Item = &'v [Value<'v>]>,
+        now_micros: i64,
+        mut give: impl FnMut(usize, &ResultRow<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let keys: Vec<&[Value<'_>]> = keys.into_iter().collect();
+        match self.first_selected(prepared, &keys, now_micros)? {
+            Some(first) => self.give_each(prepared, &keys, first, &mut give),
+            None => Ok(()),
         }
     }
 
-    /// Reads partitions by their keys with one plan. `None` if the statement says more of each than that.
-    fn look_up(
-        &self,
+    /// The statement with the first set of values, if there is one.
+    fn first_selected(
+        &mut self,
         prepared: &Prepared,
-        markers: &[usize],
         keys: &[&[Value<'_>]],
-        table: &Table,
-        view: &Arc<View>,
-        now: i64,
-    ) -> Result<Option<Vec<ResultSet>>> {
-        let Some(first) = keys.first() else {
-            return Ok(Some(Vec::new()));
-        };
-        let schema = table.schema();
-        let mut raw = Vec::with_capacity(keys.len());
+        now_micros: i64,
+    ) -> Result<Option<Selected>> {
+        if !matches!(prepared.statement, Statement::Select(_)) {
+            return Err(Error::invalid("only the rows of a SELECT are looked up"));
+        }
         for values in keys {
-            for (marker, column) in markers.iter().zip(&schema.partition_key) {
-                let value = values[*marker].bytes().ok_or_else(|| {
-                    Error::invalid(format!(
-                        "the partition key column `{}` has no value",
-                        column.name
-                    ))
-                })?;
-                let wrong = |e: Error| {
-                    Error::invalid(format!("the value of `{}`: {}", column.name, e.message()))
-                };
-                column.ty.validate(value).map_err(wrong)?;
+            prepared.check_count(values)?;
+        }
+        let now = now_micros.div_euclid(1_000_000);
+        let first = keys.first();
+        let first = first.map(|values| self.selected(prepared, values, None, now));
+        first.transpose()
+    }
+
+    /// Gives the rows of all sets of values, of which `first` is the first one.
+    fn give_each(
+        &mut self,
+        prepared: &Prepared,
+        keys: &[&[Value<'_>]],
+        first: Selected,
+        give: &mut dyn FnMut(usize, &ResultRow<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(keyed) = &prepared.keyed
+            && keyed.is_of_partitions()
+            && let Some(sorted) = sorted(keyed, keys, first.view.reader())
+            && let Some(selected) = first.with_keys(sorted.keys)
+        {
+            let mut rows = selected.rows();
+            while rows.advance()? {
+                let row = rows.row();
+                let asked = sorted.asked.get(rows.key_number());
+                for i in asked
+                    .and_then(|asked| sorted.order.get(asked.clone()))
+                    .unwrap_or_default()
+                {
+                    give(*i, &row)?;
+                }
             }
-            let mut key = Vec::new();
-            partition_key(schema, |i| values[markers[i]].bytes(), &mut key)?;
-            raw.push(key);
+            return Ok(());
+        }
+        let (view, now) = (first.view.clone(), first.plan.now());
+        let mut all = vec![(first, 0)];
+        for (i, values) in keys.iter().enumerate().skip(1) {
+            all.push((self.selected(prepared, values, Some(&view), now)?, i));
         }
         let partitioner = view.reader().partitioner();
-        let decorated: Vec<_> = raw.iter().map(|key| partitioner.decorate(key)).collect();
-        let mut order: Vec<usize> = (0..raw.len()).collect();
-        order.sort_unstable_by(|a, b| {
-            let (a, b) = (&decorated[*a], &decorated[*b]);
-            let tokens = partitioner.compare_tokens(a.token, b.token);
-            tokens.then_with(|| a.key.cmp(b.key))
-        });
-        let mut sorted: Vec<Vec<u8>> = Vec::with_capacity(raw.len());
-        // For each set of values, the number of its key among those that are read.
-        let mut numbers = vec![0; raw.len()];
-        for i in order {
-            if sorted.last() != Some(&raw[i]) {
-                sorted.push(raw[i].clone());
-            }
-            numbers[i] = sorted.len() - 1;
-        }
-        let count = sorted.len();
-        let selected = self.selected(prepared, first, table, view, now)?;
-        let Some(selected) = selected.with_keys(sorted) else {
-            return Ok(None);
-        };
-        let mut found = vec![selected.empty(); count];
-        let mut rows = selected.rows();
-        while rows.advance()? {
-            let row = rows.row();
-            if let Some(result) = found.get_mut(rows.key_number()) {
-                result.push((0..row.columns().len()).map(|i| row.value(i)));
+        all.sort_by(
+            |(a, _), (b, _)| match (a.plan.first_key(), b.plan.first_key()) {
+                (Some(a), Some(b)) => partitioner.compare_keys(a, b),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            },
+        );
+        for (selected, i) in &all {
+            let mut rows = selected.rows();
+            while rows.advance()? {
+                give(*i, &rows.row())?;
             }
         }
-        Ok(Some(
-            numbers.into_iter().map(|i| found[i].clone()).collect(),
-        ))
+        Ok(())
     }
+}
+
+/// Keys that are looked up, and who asks for them.
+struct Sorted {
+    keys: KeyList,
+    /// The numbers of the sets of values, by their keys.
+    order: Vec<usize>,
+    /// For each key, which of these ask for it.
+    asked: Vec<Range<usize>>,
+}
+
+/// The keys of sets of values; `None` if one of them is refused.
+fn sorted(keyed: &Keyed, sets: &[&[Value<'_>]], reader: &TableReader) -> Option<Sorted> {
+    let (mut bytes, mut raw) = (Vec::new(), Vec::with_capacity(sets.len()));
+    let mut key = Vec::new();
+    for values in sets {
+        keyed.key(reader.schema(), values, &mut key)?;
+        raw.push(bytes.len()..bytes.len() + key.len());
+        bytes.extend_from_slice(&key);
+    }
+    let partitioner = reader.partitioner();
+    let key = |i: &usize| &bytes[raw[*i].clone()];
+    // Of most partitioners a number tells nearly everything.
+    let rank = |i: usize| match partitioner.token(key(&i)) {
+        Token::Long(token) => (token, i),
+        _ => (0, i),
+    };
+    let mut ranked: Vec<(i64, usize)> = (0..raw.len()).map(rank).collect();
+    ranked.sort_unstable_by(|(a, i), (b, j)| {
+        a.cmp(b)
+            .then_with(|| partitioner.compare_keys(key(i), key(j)))
+            .then(i.cmp(j))
+    });
+    let order: Vec<usize> = ranked.into_iter().map(|(_, i)| i).collect();
+    let (mut keys, mut asked): (Vec<Range<usize>>, Vec<Range<usize>>) = Default::default();
+    for (at, i) in order.iter().enumerate() {
+        match asked.last_mut() {
+            Some(same) if key(i) == key(&order[same.start]) => same.end = at + 1,
+            _ => {
+                keys.push(raw[*i].clone());
+                asked.push(at..at + 1);
+            }
+        }
+    }
+    Some(Sorted {
+        keys: KeyList::new(bytes, keys),
+        order,
+        asked,
+    })
 }
 
 /// Whether a statement depends on what the table holds, which the changes before it are part of.
@@ -256,38 +290,4 @@ fn is_read_for(modification: &Modification, schema: &TableSchema) -> bool {
         ),
     };
     reads || schema.is_counter() || *modification.condition() != Condition::None
-}
-
-/// Of a `SELECT` that tells partitions by their whole keys, and has no other markers, the numbers of the markers of the columns
-/// of the key.
-pub(super) fn key_markers(
-    statement: &Statement,
-    find: &FindTable<'_>,
-    markers: usize,
-) -> Result<Option<Vec<usize>>> {
-    let Statement::Select(select) = statement else {
-        return Ok(None);
-    };
-    let schema = find(&select.from)?;
-    Ok(key_of(select, &schema).filter(|key| key.len() == markers))
-}
-
-fn key_of(select: &Select, schema: &TableSchema) -> Option<Vec<usize>> {
-    let mut named = Vec::new();
-    for relation in &select.relations {
-        match relation {
-            Relation::Column {
-                column,
-                operator: Operator::Eq,
-                value: Expr::Bind(_),
-            } if !named.contains(column) => named.push(column.clone()),
-            _ => return None,
-        }
-    }
-    let key = schema.partition_key.iter().map(|column| {
-        let mut named = named.iter();
-        named.position(|name| *name == *column.name)
-    });
-    let key: Vec<usize> = key.collect::<Option<_>>()?;
-    (key.len() == named.len()).then_some(key)
 }

@@ -2,11 +2,14 @@
 //!
 //! Authority: `o.a.c.cql3.QueryProcessor.{prepare,processPrepared}`, `o.a.c.cql3.BatchQueryOptions`.
 
+mod keyed;
 mod many;
 mod plain;
 
+pub(super) use self::keyed::Ready;
 pub(super) use self::plain::PlainWriter;
 
+use self::keyed::Keyed;
 use self::plain::Plain;
 use super::session::{Outcome, Session};
 use crate::cql::ast::{QualifiedName, Statement};
@@ -29,8 +32,8 @@ pub struct Prepared {
     variables: Vec<BindVariable>,
     /// How it is carried out without looking at the statement again.
     plain: Option<Plain>,
-    /// Of a `SELECT` of partitions by their keys, the markers of the columns of the key.
-    key: Option<Vec<usize>>,
+    /// How it is planned no more than once.
+    keyed: Option<Keyed>,
 }
 
 impl Prepared {
@@ -54,8 +57,20 @@ impl Prepared {
     }
 }
 
-/// Plain statements for which a session keeps what carries them out.
-const PLAIN_MAX: usize = 64;
+/// Whether a column of the primary key may be a collection, whose values are not kept as they are given.
+fn has_collection_in_key(schema: &TableSchema) -> bool {
+    let key = schema.partition_key.iter().map(|column| &column.ty);
+    let mut key = key.chain(schema.clustering.iter().map(|column| &column.ty));
+    key.any(|ty| {
+        matches!(
+            ty,
+            CqlType::List { .. } | CqlType::Set { .. } | CqlType::Map { .. }
+        )
+    })
+}
+
+/// Statements for which a session keeps what carries them out.
+const KEPT_MAX: usize = 64;
 
 impl Session<'_> {
     /// Parses a statement, and finds out what its bind markers (`?`, `:name`) stand for. Names without a keyspace are those
@@ -87,7 +102,7 @@ impl Session<'_> {
         Ok(Prepared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             plain: Plain::of(&statement, &find)?,
-            key: many::key_markers(&statement, &find, variables.len())?,
+            keyed: Keyed::of(&statement, &find, variables.len())?,
             statement,
             variables,
         })
@@ -107,6 +122,10 @@ impl Session<'_> {
     ) -> Result<Outcome> {
         prepared.check_count(values)?;
         let when = self.when(now_micros);
+        if let Statement::Select(_) = &prepared.statement {
+            let selected = self.selected(prepared, values, None, when.now)?;
+            return Ok(Outcome::Selected(Box::new(selected)));
+        }
         let Some(plain) = &prepared.plain else {
             let statement = self.bind(prepared, values)?;
             return self.execute_rows(statement, &when);
@@ -140,7 +159,7 @@ impl Session<'_> {
                         ty.validate(bytes).map_err(|e| {
                             Error::invalid(format!("the value of `{of}`: {}", e.message()))
                         })?;
-                        Given::Value(Some(bytes.to_vec()))
+                        Given::Value(Some(ty.bound(bytes).into_owned()))
                     }
                 })
             },
@@ -185,7 +204,7 @@ impl Session<'_> {
     }
 
     fn keep_plain(&mut self, writer: PlainWriter) {
-        if self.plain.len() >= PLAIN_MAX {
+        if self.plain.len() >= KEPT_MAX {
             self.plain.remove(0);
         }
         self.plain.push(writer);

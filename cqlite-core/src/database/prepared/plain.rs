@@ -1,30 +1,39 @@
-//! Statements that are nothing but values: rows that are inserted, and keys whose rows or partitions are deleted. They are
-//! carried out without looking at the statement again.
+//! Statements that are nothing but values: rows that are inserted or updated, and keys whose rows or partitions are deleted.
+//! They are carried out without looking at the statement again.
 
 use super::super::changer::ids;
 use super::super::session::Session;
 use super::super::writer::Writer;
+use super::has_collection_in_key;
 use crate::commitlog::Position;
 use crate::cql::ast::{
-    Condition, Delete, Expr, Insert, InsertSource, Modification, Operator, QualifiedName, Relation,
-    Statement, Using,
+    self, Assignment, Condition, Delete, Expr, Insert, InsertSource, Modification, Operator,
+    QualifiedName, Relation, Statement, Update, Using,
 };
 use crate::mutation::{self, Value, WriteTime};
 use crate::query::FindTable;
-use crate::schema::TableSchema;
+use crate::schema::{ColumnKind, TableSchema};
 use crate::types::CqlType;
 use crate::{Error, Result};
 
-/// An `INSERT`, or a `DELETE` of rows or partitions, of nothing but markers and constants.
+/// An `INSERT`, an `UPDATE` of regular columns of a row, or a `DELETE` of rows or partitions, of nothing but markers and
+/// constants.
 #[derive(Debug)]
 pub(super) struct Plain {
     table: QualifiedName,
-    /// It is a `DELETE`: the columns are those of the primary key, or of the partition key, in their order.
-    deletes: bool,
+    verb: Verb,
     columns: Vec<String>,
     values: Vec<Source>,
     timestamp: Option<Source>,
     ttl: Option<Source>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Insert,
+    Update,
+    /// The columns are those of the primary key, or of the partition key, in their order.
+    Delete,
 }
 
 /// Where a value comes from.
@@ -54,6 +63,26 @@ impl Sources {
         }
     }
 
+    /// The columns that equal something, each of them once.
+    fn keys<'r>(&mut self, relations: &'r [Relation]) -> Option<Vec<(&'r str, Source)>> {
+        let mut given: Vec<(&str, Source)> = Vec::new();
+        for relation in relations {
+            let Relation::Column {
+                column,
+                operator: Operator::Eq,
+                value,
+            } = relation
+            else {
+                return None;
+            };
+            if given.iter().any(|(name, _)| name == column) {
+                return None;
+            }
+            given.push((column, self.of(value)?));
+        }
+        Some(given)
+    }
+
     /// Timestamp and TTL.
     fn using(&mut self, using: &Using) -> Option<[Option<Source>; 2]> {
         let mut optional = |expr: &Option<Expr>| match expr {
@@ -80,13 +109,16 @@ impl Plain {
             return Ok(None);
         };
         let schema = find(modification.table())?;
-        if *modification.condition() != Condition::None || schema.is_counter() {
+        if *modification.condition() != Condition::None
+            || schema.is_counter()
+            || has_collection_in_key(&schema)
+        {
             return Ok(None);
         }
         Ok(match modification {
             Modification::Insert(insert) => Self::of_insert(insert),
             Modification::Delete(delete) => Self::of_delete(delete, &schema),
-            Modification::Update(_) => None,
+            Modification::Update(update) => Self::of_update(update, &schema),
         })
     }
 
@@ -100,8 +132,44 @@ impl Plain {
         let [timestamp, ttl] = sources.using(&insert.using)?;
         Some(Plain {
             table: insert.table.clone(),
-            deletes: false,
+            verb: Verb::Insert,
             columns: columns.clone(),
+            values,
+            timestamp,
+            ttl,
+        })
+    }
+
+    fn of_update(update: &Update, schema: &TableSchema) -> Option<Self> {
+        if schema.is_compact {
+            return None;
+        }
+        let mut sources = Sources::default();
+        let [timestamp, ttl] = sources.using(&update.using)?;
+        let mut given: Vec<(&str, Source)> = Vec::new();
+        for Assignment { column, change } in &update.assignments {
+            let found = schema.column(column)?;
+            let is_given = given.iter().any(|(name, _)| name == column);
+            let ast::Change::Set(value) = change else {
+                return None;
+            };
+            if is_given || found.kind != ColumnKind::Regular {
+                return None;
+            }
+            given.push((column, sources.of(value)?));
+        }
+        let keys = sources.keys(&update.relations)?;
+        let is_key = |name: &&str| schema.column(name).is_some_and(|c| c.is_of_key());
+        let columns = schema.partition_key.len() + schema.clustering.len();
+        if keys.len() != columns || !keys.iter().all(|(name, _)| is_key(name)) {
+            return None;
+        }
+        given.extend(keys);
+        let (columns, values) = given.into_iter().unzip::<_, _, Vec<_>, _>();
+        Some(Plain {
+            table: update.table.clone(),
+            verb: Verb::Update,
+            columns: columns.into_iter().map(str::to_owned).collect(),
             values,
             timestamp,
             ttl,
@@ -114,21 +182,7 @@ impl Plain {
         }
         let mut sources = Sources::default();
         let [timestamp, ttl] = sources.using(&delete.using)?;
-        let mut given: Vec<(&str, Source)> = Vec::new();
-        for relation in &delete.relations {
-            let Relation::Column {
-                column,
-                operator: Operator::Eq,
-                value,
-            } = relation
-            else {
-                return None;
-            };
-            if given.iter().any(|(name, _)| name == column) {
-                return None;
-            }
-            given.push((column, sources.of(value)?));
-        }
+        let given = sources.keys(&delete.relations)?;
         let key = schema.partition_key.iter().map(|column| &*column.name);
         let row = schema.clustering.iter().map(|column| &*column.name);
         let columns: Vec<&str> = match given.len() == schema.partition_key.len() {
@@ -142,7 +196,7 @@ impl Plain {
         let values: Vec<Source> = columns.iter().map(of_column).collect::<Option<_>>()?;
         (values.len() == given.len()).then(|| Plain {
             table: delete.table.clone(),
-            deletes: true,
+            verb: Verb::Delete,
             columns: columns.into_iter().map(str::to_owned).collect(),
             values,
             timestamp,
@@ -181,8 +235,8 @@ impl PlainWriter {
         let table = session.table(&plain.table)?;
         let schema = table.schema();
         let names: Vec<&str> = plain.columns.iter().map(String::as_str).collect();
-        let change = match plain.deletes {
-            true => {
+        let change = match plain.verb {
+            Verb::Delete => {
                 let of_row = names.len() > schema.partition_key.len();
                 let mut key = schema.partition_key.iter().map(|c| &*c.name);
                 let mut key = key
@@ -198,8 +252,11 @@ impl PlainWriter {
                 }
                 Change::Delete(Box::new(mutation::Delete::new(schema.clone(), of_row)?))
             }
-            false => {
-                let insert = mutation::Insert::new(schema.clone(), &names, ids(when))?;
+            Verb::Insert | Verb::Update => {
+                let mut insert = mutation::Insert::new(schema.clone(), &names, ids(when))?;
+                if let Verb::Update = plain.verb {
+                    insert = insert.without_liveness();
+                }
                 Change::Insert(Box::new(insert))
             }
         };

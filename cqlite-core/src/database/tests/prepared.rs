@@ -300,6 +300,186 @@ fn schemas_change_under_prepared_statements() {
     assert_eq!(insert.variables()[2].ty, CqlType::Text);
 }
 
+/// A `SELECT` by keys is planned once, and sees what changes all the same.
+#[test]
+fn planned_selects_see_what_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    let literal = |text: &str, values: &[i32]| {
+        let mut parts = text.split('?');
+        let mut whole = parts.next().unwrap().to_owned();
+        for (value, part) in values.iter().zip(parts) {
+            whole.push_str(&value.to_string());
+            whole.push_str(part);
+        }
+        whole
+    };
+    let queries = [
+        "SELECT * FROM ks.t WHERE p = ?",
+        "SELECT w FROM ks.t WHERE p = ? ORDER BY c DESC LIMIT 2",
+        "SELECT DISTINCT s FROM ks.t WHERE p = ?",
+        "SELECT count(*), max(w), min(ttl(w)) FROM ks.t WHERE p = ?",
+        "SELECT c, w FROM ks.t WHERE c = ? AND p = ?",
+        "SELECT JSON * FROM ks.t WHERE p = ? AND c = ?",
+        "SELECT s, w, writetime(w) FROM ks.t WHERE p = ? AND c = ?",
+        "SELECT c FROM ks.t WHERE p = ? GROUP BY p, c",
+        // Not by keys alone.
+        "SELECT c FROM ks.t WHERE p = ? AND c > ?",
+        "SELECT to_timestamp(now()), c FROM ks.t WHERE p = ? AND c = ?",
+    ];
+    run(&mut session, &["ALTER TABLE ks.t ADD w int"]);
+    let prepared = queries.map(|text| session.prepare(text).unwrap());
+    let check = |session: &mut Session<'_>, when: &str| {
+        for (text, prepared) in queries.iter().zip(&prepared) {
+            for (p, c) in [(1, 1), (1, 2), (2, 1), (1, 1), (3, 3)] {
+                let bytes = [int(p), int(c)];
+                let values = bytes.each_ref().map(|bytes| Value::Bytes(bytes));
+                let values = &values[..prepared.variables().len()];
+                for second in [1, 500] {
+                    let lines = |outcome: Outcome| match outcome {
+                        Outcome::Selected(selected) => json_lines(selected.rows()),
+                        _ => panic!("{text}"),
+                    };
+                    let text = literal(text, &[p, c]);
+                    let found = session.execute_prepared(prepared, values, micros(second));
+                    let expected = session.execute(&text, micros(second));
+                    let (found, expected) = (lines(found.unwrap()), lines(expected.unwrap()));
+                    assert_eq!(found, expected, "{when}: {text} {p} {c}");
+                }
+            }
+            for bad in [Value::Null, Value::Unset, Value::Bytes(b"x")] {
+                let values = vec![bad; prepared.variables().len()];
+                let refused = session.execute_prepared(prepared, &values, micros(1));
+                assert!(refused.is_err(), "{when}: {text} {bad:?}");
+            }
+        }
+    };
+    check(&mut session, "without rows");
+    let insert = |session: &mut Session<'_>, p: i32, c: i32, w: i32, using: &str| {
+        let text = format!("INSERT INTO ks.t (p, c, w, s) VALUES ({p}, {c}, {w}, {w}) {using}");
+        session.execute(&text, micros(0)).unwrap();
+    };
+    insert(&mut session, 1, 1, 10, "");
+    insert(&mut session, 1, 2, 20, "USING TTL 300");
+    insert(&mut session, 2, 1, 30, "");
+    check(&mut session, "in memory");
+    database.flush().unwrap();
+    check(&mut session, "in an SSTable");
+    insert(&mut session, 1, 1, 11, "");
+    run(&mut session, &["DELETE FROM ks.t WHERE p = 2"]);
+    check(&mut session, "in both");
+    database.flush().unwrap();
+    check(&mut session, "in two SSTables");
+    run(&mut session, &["ALTER TABLE ks.t ADD a2 int"]);
+    check(&mut session, "with another column");
+    let table = database.table(Some("ks"), "t").unwrap();
+    database.compact(&table, NOW).unwrap();
+    check(&mut session, "compacted");
+    run(&mut session, &["ALTER TABLE ks.t DROP w"]);
+    let one = int(1);
+    let e = session.execute_prepared(&prepared[1], &[Value::Bytes(&one)], micros(1));
+    assert!(e.is_err_and(|e| e.to_string().contains('w')));
+    run(&mut session, &["DROP TABLE ks.t"]);
+    let e = session.execute_prepared(&prepared[0], &[Value::Bytes(&one)], micros(1));
+    assert!(e.is_err_and(|e| e.kind() == ErrorKind::NotFound));
+}
+
+/// An `UPDATE` of regular columns by a whole key writes what it writes when it is not prepared: no row that lives by itself.
+#[test]
+fn plain_updates_write_cells_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(&mut session, &TABLES);
+    let set =
+        "UPDATE ks.t USING TTL ? AND TIMESTAMP ? SET v = ?, f = [7], m = ? WHERE c = ? AND p = 1";
+    execute(&mut session, set, &["unset", "5", "'a'", "{'k': 1}", "1"]).unwrap();
+    execute(&mut session, set, &["600", "6", "unset", "unset", "2"]).unwrap();
+    execute(&mut session, set, &["unset", "4", "'old'", "null", "1"]).unwrap();
+    let all = "SELECT c, v, f, m, writetime(v) AS wv, ttl(f) AS tf FROM ks.t";
+    let found = rows(&mut session, all);
+    let expected = [
+        r#"{"c": 1, "v": "a", "f": [7], "m": {"k": 1}, "wv": 5, "tf": null}"#,
+        r#"{"c": 2, "v": null, "f": [7], "m": null, "wv": null, "tf": 599}"#,
+    ];
+    assert_eq!(found, expected);
+    // Without its cells a row is gone.
+    let unset = "UPDATE ks.t SET v = ?, f = null, m = ? WHERE p = ? AND c = ?";
+    let prepared = session.prepare(unset).unwrap();
+    let (one, two) = (int(1), int(2));
+    let gone = |c| {
+        [
+            Value::Null,
+            Value::Null,
+            Value::Bytes(&one),
+            Value::Bytes(c),
+        ]
+    };
+    let (first, second) = (gone(&one), gone(&two));
+    let position = session.execute_many(&prepared, [&first[..], &second], micros(0));
+    assert!(position.unwrap().is_some());
+    assert!(rows(&mut session, all).is_empty());
+    for (values, says) in [
+        (["'a'", "null", "unset", "1"], "`p`"),
+        (["'a'", "null", "1", "null"], "`c`"),
+    ] {
+        let e = execute(&mut session, unset, &values).err().unwrap();
+        assert!(e.to_string().contains(says), "{e}");
+    }
+}
+
+/// Collections that are not sorted are kept sorted, wherever they are bound.
+#[test]
+fn bound_collections_are_sorted() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut session = database.session();
+    run(
+        &mut session,
+        &[
+            TABLES[0],
+            "CREATE TABLE ks.k (k frozen<set<int>> PRIMARY KEY, v frozen<map<int, int>>, w frozen<set<int>>)",
+        ],
+    );
+    let list = |values: &[i32], per: usize| {
+        let mut bytes = ((values.len() / per) as i32).to_be_bytes().to_vec();
+        for value in values {
+            bytes.extend(4i32.to_be_bytes());
+            bytes.extend(value.to_be_bytes());
+        }
+        bytes
+    };
+    let (set, map) = (list(&[3, 1, 3], 1), list(&[2, 20, 1, 10, 2, 21], 2));
+    let [k, v] = [Value::Bytes(&set), Value::Bytes(&map)];
+    for text in [
+        "INSERT INTO ks.k (k, v, w) VALUES (?, ?, ?)",
+        "INSERT INTO ks.k (k, v, w) VALUES ({5}, ?, ?)",
+        "UPDATE ks.k SET v = ?, w = ? WHERE k = {6}",
+    ] {
+        let prepared = session.prepare(text).unwrap();
+        let values = match prepared.variables().len() {
+            3 => vec![k, v, k],
+            _ => vec![v, k],
+        };
+        session
+            .execute_prepared(&prepared, &values, micros(0))
+            .unwrap();
+    }
+    let mut found = rows(&mut session, "SELECT * FROM ks.k");
+    found.sort();
+    let of = |k: &str| format!(r#"{{"k": {k}, "v": {{"1": 10, "2": 21}}, "w": [1, 3]}}"#);
+    assert_eq!(found, [of("[1, 3]"), of("[5]"), of("[6]")]);
+    let select = session.prepare("SELECT k FROM ks.k WHERE k = ?").unwrap();
+    for _ in 0..2 {
+        match session.execute_prepared(&select, &[k], micros(0)).unwrap() {
+            Outcome::Selected(selected) => assert_eq!(json_lines(selected.rows()).len(), 1),
+            _ => panic!("no rows"),
+        }
+    }
+}
+
 #[test]
 fn many_at_once_are_as_one_by_one() {
     const ROWS: i32 = 3000;
@@ -345,7 +525,7 @@ fn many_at_once_are_as_one_by_one() {
         .unwrap()
         .unwrap();
     let check = |database: &Database| {
-        let session = database.session();
+        let mut session = database.session();
         // In an order that is not that of the tokens, one of them twice, one that is not there.
         let asked = [7, 2, 4, 2, 2998, 100_000, 0, 1];
         let asked_bytes = asked.map(int);

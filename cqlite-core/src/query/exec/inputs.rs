@@ -19,21 +19,23 @@ use crate::query::slices::Value;
 use crate::read::{Partitions as TablePartitions, Queried, TableReader};
 use crate::sstable::data::Asked;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// The rows that a plan asks for, before they are grouped.
 pub(super) struct Inputs<'a> {
     plan: &'a Plan,
     reader: &'a TableReader,
-    comparator: ClusteringComparator,
     /// The columns that are asked for, as the reader knows them.
-    queried: Queried,
+    queried: Arc<Queried>,
     /// The source gives rows by their names.
     is_by_name: bool,
     /// Scans give whole partitions: slices that are not everything have to be cut out of them.
     cuts: bool,
     source: Option<TablePartitions<'a>>,
-    /// The next of the plan's keys.
-    pub(super) next_key: usize,
+    /// The next of the plan's keys, or of its sources.
+    next_key: usize,
+    /// Of sorted keys, the number of the present partition's.
+    key_number: usize,
     /// Inside a partition of which more rows may come.
     is_inside: bool,
     /// The first of the slices that rows to come may lie in.
@@ -53,19 +55,17 @@ pub(super) struct Inputs<'a> {
 const WATCHED_ROWS: u32 = 256;
 
 impl<'a> Inputs<'a> {
-    pub(super) fn new(plan: &'a Plan, reader: &'a TableReader) -> Self {
+    pub(super) fn new(plan: &'a Plan, reader: &'a TableReader, queried: Arc<Queried>) -> Self {
         let is_scan = matches!(plan.partitions, Partitions::Range(_));
         Inputs {
             plan,
             reader,
-            comparator: ClusteringComparator::new(&plan.schema.clustering),
             cuts: is_scan && plan.slices != [Slice::ALL],
-            queried: reader
-                .queried(plan.queried.as_deref(), plan.reversed, plan.by_name)
-                .with_statics(plan.queried_statics.clone()),
+            queried,
             is_by_name: false,
             source: None,
             next_key: 0,
+            key_number: 0,
             is_inside: false,
             slice: 0,
             partition_number: 0,
@@ -73,7 +73,7 @@ impl<'a> Inputs<'a> {
             has_live_statics: false,
             has_row: false,
             input: Input::default(),
-            aggregates: plan.aggregates.clone(),
+            aggregates: plan.shape.aggregates.clone(),
             watch: None,
             looked_at: 0,
         }
@@ -83,6 +83,11 @@ impl<'a> Inputs<'a> {
     pub(super) fn clustering(&self) -> Option<ClusteringRef<'_>> {
         let source = self.source.as_ref().filter(|_| self.has_row)?;
         Some(source.unfiltered().clustering())
+    }
+
+    /// The number among the plan's sorted keys of the present partition's.
+    pub(super) fn key_number(&self) -> usize {
+        self.key_number
     }
 
     pub(super) fn skip_partition(&mut self) {
@@ -128,12 +133,22 @@ impl<'a> Inputs<'a> {
                     let is_everything = plan.slices == [Slice::ALL];
                     let slices = if is_everything { &[] } else { &plan.slices[..] };
                     self.is_by_name = self.reader.is_read_by_name(slices, &self.queried);
-                    Some(
-                        self.reader
-                            .read_queried(key, slices, plan.reversed, &self.queried)?,
-                    )
+                    Some(self.reader.read_queried(
+                        key,
+                        slices,
+                        plan.shape.reversed,
+                        &self.queried,
+                    )?)
                 }
                 None => None,
+            },
+            Partitions::Sorted(keys) => match self.next_key {
+                0 => {
+                    self.is_by_name = self.reader.is_read_by_name(&[Slice::ALL], &self.queried);
+                    let queried = self.queried.clone();
+                    Some(self.reader.look_up(keys, plan.shape.reversed, queried))
+                }
+                _ => None,
             },
             Partitions::Range(range) => match self.next_key {
                 0 => Some(self.reader.scan_queried(range, &self.queried)?),
@@ -155,12 +170,12 @@ impl<'a> Inputs<'a> {
                 self.is_inside = false;
                 if self.rows_in_partition == 0
                     && self.has_live_statics
-                    && self.plan.returns_statics_alone
+                    && self.plan.shape.returns_statics_alone
                 {
                     self.rows_in_partition = 1;
                     self.has_row = false;
                     self.input
-                        .set_row(&self.plan.fetched, None, self.plan.now)?;
+                        .set_row(&self.plan.shape.fetched, None, self.plan.now)?;
                     return Ok(true);
                 }
             }
@@ -181,15 +196,20 @@ impl<'a> Inputs<'a> {
             return Ok(());
         };
         let (plan, head) = (self.plan, source.partition());
-        let key = |index: usize| component(head.key, plan.schema.partition_key.len(), index);
-        if !fits(&plan.filter, &key, &head, plan.now) {
+        if let Partitions::Sorted(keys) = &plan.partitions {
+            while keys.get(self.key_number).is_some_and(|key| key != head.key) {
+                self.key_number += 1;
+            }
+        }
+        let key = |index: usize| component(head.key, plan.shape.schema.partition_key.len(), index);
+        if !fits(&plan.shape.filter, &key, &head, plan.now) {
             return Ok(());
         }
         let statics = head.static_row;
         self.has_live_statics =
             statics.is_some_and(|row| row.cells().any(|cell| cell.is_live(plan.now)));
         self.input
-            .start_partition(&plan.fetched, key, statics, plan.now)?;
+            .start_partition(&plan.shape.fetched, key, statics, plan.now)?;
         self.partition_number += 1;
         self.rows_in_partition = 0;
         self.slice = 0;
@@ -201,7 +221,9 @@ impl<'a> Inputs<'a> {
     fn next_row(&mut self) -> Result<bool> {
         let plan = self.plan;
         // CQL sees only the static row of a static compact table.
-        if self.rows_in_partition >= plan.rows_per_partition || plan.schema.is_static_compact() {
+        if self.rows_in_partition >= plan.shape.rows_per_partition
+            || plan.shape.schema.is_static_compact()
+        {
             return Ok(false);
         }
         let (watch, looked_at) = (self.watch, &mut self.looked_at);
@@ -215,24 +237,30 @@ impl<'a> Inputs<'a> {
                 continue;
             };
             if self.cuts {
-                match locate(&self.comparator, &plan.slices, &mut self.slice, row) {
+                match locate(
+                    self.reader.rules().comparator(),
+                    &plan.slices,
+                    &mut self.slice,
+                    row,
+                ) {
                     Ordering::Less => continue,
                     Ordering::Equal => {}
                     Ordering::Greater => return Ok(false),
                 }
             }
             // Rows read by name are filtered once more when they are merged (`BTreeRow.filter`).
-            let unqueried = plan.queried.as_deref().filter(|_| self.is_by_name);
+            let unqueried = plan.shape.queried.as_deref().filter(|_| self.is_by_name);
             let counts = |cell: &Cell<'_>| {
                 unqueried.is_none_or(|queried| {
                     queried[cell.column] != Asked::Nothing
                         || cell.timestamp >= row.liveness().timestamp
                 })
             };
-            if is_shown(row, plan.now, plan.schema.strict_liveness, counts)
-                && plan.filter.fits_row(row, plan.now)
+            if is_shown(row, plan.now, plan.shape.schema.strict_liveness, counts)
+                && plan.shape.filter.fits_row(row, plan.now)
             {
-                self.input.set_row(&plan.fetched, Some(row), plan.now)?;
+                self.input
+                    .set_row(&plan.shape.fetched, Some(row), plan.now)?;
                 self.rows_in_partition += 1;
                 self.has_row = true;
                 return Ok(true);

@@ -9,12 +9,13 @@ use super::input::{Input, ValueRange};
 use super::plan::{Grouping, Plan, ResultColumn};
 use super::selection::{Row as SelectionRow, Selected};
 use super::slices::Value;
-use crate::read::TableReader;
+use crate::read::{Queried, TableReader};
 use crate::types::write_json_name;
 use crate::{Error, Result};
 use inputs::Inputs;
 pub(super) use inputs::component;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// Most bytes of rows that are held to be sorted.
 const SORTED_BYTES_MAX: usize = 256 << 20;
@@ -82,8 +83,6 @@ impl<'a> ResultRow<'a> {
 pub struct Rows<'a> {
     plan: &'a Plan,
     inputs: Inputs<'a>,
-    /// For each output the input column that it is, if all are.
-    plain: Option<Vec<usize>>,
     groups: Groups,
     output: Output,
     returned: u64,
@@ -123,23 +122,31 @@ struct Groups {
 impl Plan {
     /// Runs the plan on a table, which must be the one that it was made for.
     pub fn execute<'a>(&'a self, reader: &'a TableReader) -> Rows<'a> {
+        self.execute_queried(reader, self.queried(reader))
+    }
+
+    /// [`execute`](Self::execute) with what [`queried`](Self::queried) gives of the reader.
+    pub(crate) fn execute_queried<'a>(
+        &'a self,
+        reader: &'a TableReader,
+        queried: Arc<Queried>,
+    ) -> Rows<'a> {
         Rows {
             plan: self,
-            inputs: Inputs::new(self, reader),
-            plain: self.plain_outputs(),
+            inputs: Inputs::new(self, reader, queried),
             groups: Groups::default(),
             output: Output::default(),
             returned: 0,
             sorted: None,
-            is_done: self.limit == 0,
+            is_done: self.shape.limit == 0,
         }
     }
 }
 
 impl Rows<'_> {
-    /// The number among the plan's keys of the partition that the row is of, where partitions are read by their keys.
+    /// The number among the plan's sorted keys of the partition that the row is of.
     pub(crate) fn key_number(&self) -> usize {
-        self.inputs.next_key.saturating_sub(1)
+        self.inputs.key_number()
     }
 
     /// Asks `watch` now and then while rows are looked for; its error ends that.
@@ -161,20 +168,20 @@ impl Rows<'_> {
         if self.is_done {
             return Ok(false);
         }
-        let found = match self.plan.sort.is_empty() {
+        let found = match self.plan.shape.sort.is_empty() {
             true => self.next_unsorted()?,
             false => self.next_sorted()?,
         };
         self.returned += u64::from(found);
         // Nothing more is read once the limit is reached.
-        self.is_done = !found || self.returned >= self.plan.limit;
+        self.is_done = !found || self.returned >= self.plan.shape.limit;
         Ok(found)
     }
 
     /// The row it stands on. Has no meaning unless [`Rows::advance`] just returned true.
     pub fn row(&self) -> ResultRow<'_> {
         let columns = self.plan.columns();
-        match (&self.plain, self.plan.sort.is_empty()) {
+        match (&self.plan.shape.plain, self.plan.shape.sort.is_empty()) {
             (Some(shown), true) => {
                 let (bytes, values) = self.inputs.input.parts();
                 ResultRow {
@@ -194,15 +201,15 @@ impl Rows<'_> {
     }
 
     fn next_unsorted(&mut self) -> Result<bool> {
-        if self.plan.grouping.is_some() {
+        if self.plan.shape.grouping.is_some() {
             return self.next_group();
         }
         if !self.inputs.next()? {
             return Ok(false);
         }
-        if self.plain.is_none() {
+        if self.plan.shape.plain.is_none() {
             self.output
-                .compute(&self.plan.outputs, &self.inputs.input, &[])?;
+                .compute(&self.plan.shape.outputs, &self.inputs.input, &[])?;
         }
         Ok(true)
     }
@@ -212,7 +219,7 @@ impl Rows<'_> {
     fn next_group(&mut self) -> Result<bool> {
         loop {
             if !self.groups.is_pending && !self.inputs.next()? {
-                let is_everything = matches!(self.plan.grouping, Some(Grouping::Everything));
+                let is_everything = matches!(self.plan.shape.grouping, Some(Grouping::Everything));
                 let found = self.groups.is_open || is_everything && !self.groups.was_any;
                 if found {
                     self.finish_group()?;
@@ -227,7 +234,7 @@ impl Rows<'_> {
             }
             self.groups.is_pending = false;
             if starts {
-                if self.groups.in_partition > self.plan.groups_per_partition {
+                if self.groups.in_partition > self.plan.shape.groups_per_partition {
                     self.inputs.skip_partition();
                     continue;
                 }
@@ -244,7 +251,7 @@ impl Rows<'_> {
         let Some(Grouping::Prefix {
             clustering,
             function,
-        }) = &self.plan.grouping
+        }) = &self.plan.shape.grouping
         else {
             return Ok(!self.groups.was_any);
         };
@@ -270,7 +277,7 @@ impl Rows<'_> {
         };
         let groups = &mut self.groups;
         let same_partition = groups.was_any && groups.partition == self.inputs.partition_number;
-        let types = &self.plan.schema.clustering;
+        let types = &self.plan.shape.schema.clustering;
         let same = |a: &[Option<Value>], b: &[Option<Value>]| {
             let mut pairs = a.iter().zip(b).enumerate();
             pairs.all(|(i, pair)| match pair {
@@ -296,12 +303,14 @@ impl Rows<'_> {
         let results = self.inputs.take_aggregates()?;
         if !self.groups.was_any {
             // A row of nothing but nulls, for the columns beside the aggregates.
-            self.groups.first.set_all_null(self.plan.fetched.len());
+            self.groups
+                .first
+                .set_all_null(self.plan.shape.fetched.len());
             self.groups.was_any = true;
         }
         self.groups.is_open = false;
         self.output
-            .compute(&self.plan.outputs, &self.groups.first, &results)
+            .compute(&self.plan.shape.outputs, &self.groups.first, &results)
     }
 
     // Sorting
@@ -325,12 +334,12 @@ impl Rows<'_> {
     fn sort(&mut self) -> Result<Vec<SortedRow>> {
         let plan = self.plan;
         let compare = |a: &SortedRow, b: &SortedRow| {
-            let keys = plan.sort.iter().zip(a.keys.iter().zip(&b.keys));
+            let keys = plan.shape.sort.iter().zip(a.keys.iter().zip(&b.keys));
             let mut orders = keys.map(|((key, descending), (x, y))| {
                 // Nulls, of partitions without rows, are first in the order of the table, whatever that is.
                 let (order, backwards) = match (x, y) {
                     (Some(x), Some(y)) => (key.ty.compare(x, y), *descending),
-                    (x, y) => (x.is_some().cmp(&y.is_some()), plan.reversed),
+                    (x, y) => (x.is_some().cmp(&y.is_some()), plan.shape.reversed),
                 };
                 if backwards { order.reverse() } else { order }
             });
@@ -338,11 +347,11 @@ impl Rows<'_> {
                 .find(|order| order.is_ne())
                 .unwrap_or(Ordering::Equal)
         };
-        let limit = usize::try_from(plan.limit).unwrap_or(usize::MAX);
+        let limit = usize::try_from(plan.shape.limit).unwrap_or(usize::MAX);
         let mut rows: Vec<SortedRow> = Vec::new();
         let mut bytes = 0;
         while self.next_unsorted()? {
-            let from = match plan.grouping.is_some() {
+            let from = match plan.shape.grouping.is_some() {
                 true => &self.groups.first,
                 false => &self.inputs.input,
             };
@@ -350,13 +359,13 @@ impl Rows<'_> {
                 input: from,
                 aggregates: &[],
             };
-            let mut keys = Vec::with_capacity(plan.sort.len());
-            for (key, _) in &plan.sort {
+            let mut keys = Vec::with_capacity(plan.shape.sort.len());
+            for (key, _) in &plan.shape.sort {
                 keys.push(key.value(&row)?.map(|value| value.into_owned()));
             }
-            if self.plain.is_some() {
+            if plan.shape.plain.is_some() {
                 self.output
-                    .compute(&plan.outputs, &self.inputs.input, &[])?;
+                    .compute(&plan.shape.outputs, &self.inputs.input, &[])?;
             }
             let row = SortedRow {
                 keys,

@@ -12,6 +12,7 @@ use super::restriction::{Restriction, RestrictionSet};
 use crate::cql::ast::Relation;
 use crate::cql::quote_name;
 use crate::partitioner::TokenRange;
+use crate::read::KeyList;
 use crate::schema::{ColumnKind, ColumnRef, IndexSchema, TableSchema};
 use crate::types::CqlType;
 use crate::{Error, Result};
@@ -34,10 +35,12 @@ pub(super) struct Restrictions<'a> {
 }
 
 /// What partitions are read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Partitions {
     /// These, in this order, by raw key.
     Keys(Vec<Vec<u8>>),
+    /// These, in the order in which they are stored.
+    Sorted(KeyList),
     /// Those of a range of tokens.
     Range(TokenRange),
 }

@@ -12,6 +12,6 @@ mod summary;
 
 pub use entry::{IndexEntries, IndexEntry};
 pub use key_cache::KeyCache;
-pub use primary::PrimaryIndex;
+pub use primary::{Place, PrimaryIndex};
 pub use promoted::{IndexInfo, PromotedBlocks, PromotedIndex};
 pub use summary::Summary;

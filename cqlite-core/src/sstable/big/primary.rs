@@ -15,6 +15,17 @@ pub struct PrimaryIndex<'a> {
     summary: Option<Summary<'a>>,
 }
 
+/// Where a lookup ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place {
+    /// Offset in Index.db of the entry that was found last.
+    at: usize,
+    /// Where the interval of the summary that it is of ends; 0 if nothing was looked up.
+    end: usize,
+    /// The number of the entry of the summary at which the next interval begins.
+    next: usize,
+}
+
 impl<'a> PrimaryIndex<'a> {
     /// An index over the bytes of Index.db. Without a summary each lookup scans half of it.
     pub fn new(file: &'a [u8], summary: Option<Summary<'a>>) -> Self {
@@ -49,6 +60,47 @@ impl<'a> PrimaryIndex<'a> {
                 Ok(entry.filter(|entry| entry.key == key.key))
             }
         }
+    }
+
+    /// [`lookup`](Self::lookup) of a key behind the one that was looked up before with the same `place`, from there on if that
+    /// is not far.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn lookup_behind(
+        &self,
+        partitioner: &Partitioner,
+        key: &DecoratedKey<'_>,
+        place: &mut Place,
+    ) -> Result<Option<IndexEntry<'a>>> {
+        let Some(summary) = &self.summary else {
+            return self.lookup(partitioner, key);
+        };
+        let position = PartitionPosition::Key(*key);
+        let is_there = place.end > 0
+            && match place.next < summary.len() {
+                true => {
+                    let (next, _) = summary.entry(place.next)?;
+                    partitioner.compare(next, &position).is_gt()
+                }
+                false => true,
+            };
+        if !is_there {
+            let Some(i) = summary.floor(partitioner, &position)? else {
+                return self.before_all(summary).map(|_| None);
+            };
+            let (at, end) = self.interval(summary, i)?;
+            *place = Place {
+                at,
+                end,
+                next: i + 1,
+            };
+        }
+        let found = find_key(self.file, place.at, place.end, key.key)?;
+        if let Some(entry) = &found {
+            place.at = entry.position as usize;
+        }
+        Ok(found)
     }
 
     /// The first entry at or after `position`.

@@ -155,6 +155,26 @@ impl<'a> SliceReader<'a> {
         }
     }
 
+    /// Stands before another partition then, with the window where it is.
+    pub fn restart(&mut self, request: SliceRequest<'a>) {
+        self.state = State::Before;
+        self.head.clear();
+        self.deletion = DeletionTime::LIVE;
+        self.static_row.clear();
+        self.body = request.position;
+        self.slices_left = request.slices.len();
+        self.slice = None;
+        self.position = request.position;
+        self.open = DeletionTime::LIVE;
+        self.inside = false;
+        self.nothing_inside = false;
+        self.pending.clear();
+        self.blocks = None;
+        self.current = Current::Made;
+        self.window.hold(u64::MAX);
+        self.request = request;
+    }
+
     #[cold]
     fn fail(&self, e: Error) -> Error {
         let e = match self.state {
