@@ -94,7 +94,8 @@ fn lines(names: impl Iterator<Item = String>) -> String {
     names.iter().map(|name| format!("{name}\n")).collect()
 }
 
-fn keyspaces(schema: &Schema) -> BTreeSet<String> {
+/// The names of all keyspaces.
+pub fn keyspaces(schema: &Schema) -> BTreeSet<String> {
     let of_tables = schema.tables.iter().map(|table| table.keyspace.clone());
     schema.keyspaces.iter().cloned().chain(of_tables).collect()
 }

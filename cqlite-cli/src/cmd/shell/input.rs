@@ -1,11 +1,12 @@
 //! Where lines come from: a terminal, with editing and a history, or a pipe.
 
+use super::completion::Completion;
 use crate::failure::Failure;
 use cqlite_core::{Error, ErrorKind};
 use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Editor};
+use rustyline::{CompletionType, Config, Editor};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, IsTerminal, Stdin, stdin};
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub enum Input {
     /// A terminal.
     Terminal {
         /// Reads the lines.
-        editor: Box<Editor<(), FileHistory>>,
+        editor: Box<Editor<Completion, FileHistory>>,
         /// Where the history is kept, if it can be.
         history: Option<PathBuf>,
     },
@@ -42,8 +43,11 @@ impl Input {
         if !stdin().is_terminal() {
             return Ok(Input::Pipe(BufReader::new(stdin())));
         }
-        let config = Config::builder().auto_add_history(false).build();
-        let mut editor = Editor::with_config(config).map_err(failed)?;
+        let config = Config::builder()
+            .auto_add_history(false)
+            .completion_type(CompletionType::List);
+        let mut editor = Editor::with_config(config.build()).map_err(failed)?;
+        editor.set_helper(Some(Completion::default()));
         // Without a history that is kept, one is at hand all the same.
         let _ = editor.set_max_history_size(HISTORY_MAX);
         let history = history_file();
@@ -59,6 +63,14 @@ impl Input {
     /// Whether someone sits before it.
     pub fn is_terminal(&self) -> bool {
         matches!(self, Input::Terminal { .. })
+    }
+
+    /// What the tab key goes by, where someone sits before it.
+    pub fn completion(&mut self) -> Option<&mut Completion> {
+        match self {
+            Input::Terminal { editor, .. } => editor.helper_mut(),
+            Input::Pipe(_) => None,
+        }
     }
 
     /// The next line.

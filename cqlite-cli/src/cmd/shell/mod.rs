@@ -2,6 +2,7 @@
 //!
 //! Like `cqlsh`, and `sqlite3` for the commands that begin with a dot.
 
+mod completion;
 mod describe;
 mod held;
 mod input;
@@ -28,7 +29,7 @@ EXPAND ON | OFF      columns below each other
 .schema [table]      as DESCRIBE
 .tables              as DESCRIBE TABLES
 .timer on|off        how long statements take
-Ctrl-C clears the line, and ends a query that is running.
+The tab key completes keywords and names. Ctrl-C clears the line, and ends a query that is running.
 ";
 
 /// Whether the shell goes on.
@@ -96,7 +97,17 @@ impl Shell<'_> {
         }
         // Lines of a statement that has not ended.
         let mut text = String::new();
+        let mut is_known = false;
         loop {
+            if let Some(completion) = input.completion() {
+                // Files do not change, and what is read of them once is not read for each line.
+                if !is_known || matches!(self.held, Held::Database { .. }) {
+                    completion.schema = self.held.schema(now(self.args.now)).unwrap_or_default();
+                    is_known = true;
+                }
+                completion.keyspace = self.held.keyspace().map(str::to_owned);
+                completion.before.clone_from(&text);
+            }
             let prompt = match (text.is_empty(), self.held.keyspace()) {
                 (false, _) => "   ...> ".to_owned(),
                 (true, Some(keyspace)) => format!("cqlite:{keyspace}> "),
