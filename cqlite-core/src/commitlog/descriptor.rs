@@ -36,7 +36,7 @@ impl LogVersion {
                     "commit log version {number} cannot be read"
                 ))
                 .advise(match number {
-                    9.. => "it is of a Cassandra after 5.0: versions 6 (3.0) to 8 (5.0) can",
+                    9.. => "it is of a Cassandra after 5.0, which must replay it: versions 6 (3.0) to 8 (5.0) can",
                     _ => "versions 6 (3.0) to 8 (5.0) can",
                 }));
             }

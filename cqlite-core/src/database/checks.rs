@@ -6,7 +6,7 @@
 
 use crate::cql::ddl::TableChange;
 use crate::mutation::TTL_MAX;
-use crate::schema::system::table_options;
+use crate::schema::system::{table_options, texts};
 use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::WriteOptions;
 use crate::types::CqlType;
@@ -108,6 +108,13 @@ pub(super) fn check_table(table: &TableSchema) -> Result<()> {
     if number(table, "crc_check_chance").is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
         return Err(Error::invalid("crc_check_chance is from 0 to 1"));
     }
+    if let Some(text) = text(table, "caching") {
+        check_caching(text)?;
+    }
+    let repair = text(table, "read_repair").map(|text| text.trim_matches('\''));
+    if repair.is_some_and(|repair| !is_one_of(repair, &["BLOCKING", "NONE"])) {
+        return Err(Error::invalid("read_repair is 'BLOCKING' or 'NONE'"));
+    }
     let mut columns = table.statics.iter().chain(&table.regulars);
     if table.is_counter() {
         if columns.any(|column| column.ty != CqlType::Counter) {
@@ -125,11 +132,34 @@ pub(super) fn check_table(table: &TableSchema) -> Result<()> {
     Ok(())
 }
 
-/// The value of an option that is a number; `None` if it is not said.
-fn number(table: &TableSchema, name: &str) -> Option<f64> {
+/// Authority: `o.a.c.schema.CachingParams`.
+fn check_caching(text: &str) -> Result<()> {
+    let is_good = |(name, value): (String, String)| match name.as_str() {
+        "keys" => is_one_of(&value, &["ALL", "NONE"]),
+        "rows_per_partition" => is_one_of(&value, &["ALL", "NONE"]) || value.parse::<u32>().is_ok(),
+        _ => false,
+    };
+    match texts(text).is_some_and(|entries| entries.into_iter().all(is_good)) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("caching = {text} makes no sense"))
+            .advise("such as {'keys': 'ALL', 'rows_per_partition': 'NONE'}, or a number of rows")),
+    }
+}
+
+fn is_one_of(value: &str, known: &[&str]) -> bool {
+    known.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// The value of an option as it was written; `None` if it is not said.
+fn text<'a>(table: &'a TableSchema, name: &str) -> Option<&'a str> {
     let mut others = table.options.other.iter();
     let (_, text) = others.find(|(other, _)| other == name)?;
-    text.trim_matches('\'').parse().ok()
+    Some(text)
+}
+
+/// The value of an option that is a number.
+fn number(table: &TableSchema, name: &str) -> Option<f64> {
+    text(table, name)?.trim_matches('\'').parse().ok()
 }
 
 fn check_number(name: &str, value: impl Into<f64>, range: &RangeInclusive<i64>) -> Result<()> {

@@ -364,6 +364,21 @@ fn schemas_change() {
             "max_index_interval must be greater than or equal to min_index_interval (128) (got 5)",
         ),
         (
+            "ALTER TABLE t WITH caching = {'keys': 'some'}",
+            ErrorKind::InvalidInput,
+            "caching = {'keys': 'some'}",
+        ),
+        (
+            "ALTER TABLE t WITH read_repair = 'async'",
+            ErrorKind::InvalidInput,
+            "read_repair is 'BLOCKING' or 'NONE'",
+        ),
+        (
+            "CREATE KEYSPACE other WITH replication = {'class': 'Simple'}",
+            ErrorKind::InvalidInput,
+            "Unable to find replication strategy class 'org.apache.cassandra.locator.Simple'",
+        ),
+        (
             "ALTER TABLE t RENAME nothing TO x",
             ErrorKind::InvalidInput,
             "`nothing` is no column of the primary key",

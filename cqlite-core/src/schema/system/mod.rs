@@ -7,6 +7,7 @@ mod rows;
 mod stored;
 
 pub use fields::table_options;
+pub(crate) use rows::texts;
 pub use rows::{KeyspaceOptions, RowKey, RowValues, WRITTEN_TABLES, system_rows, system_tables};
 pub use stored::StoredRow;
 

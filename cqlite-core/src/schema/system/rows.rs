@@ -79,6 +79,11 @@ const PACKAGES: [(&str, &str); 2] = [
     ("compression", "org.apache.cassandra.io.compress"),
 ];
 
+const LOCATOR: &str = "org.apache.cassandra.locator";
+
+/// The replication strategies of that package.
+const STRATEGIES: [&str; 2] = [".SimpleStrategy", ".NetworkTopologyStrategy"];
+
 /// Where a row is: its table, and the values of its key, of which the first one is the keyspace.
 pub type RowKey = (&'static str, Vec<String>);
 
@@ -120,7 +125,15 @@ impl KeyspaceOptions {
                 "replication" => {
                     self.replication = texts(text).ok_or_else(wrong)?;
                     let class = self.replication.get_mut("class").ok_or_else(wrong)?;
-                    *class = in_package(class, "org.apache.cassandra.locator");
+                    *class = in_package(class, LOCATOR);
+                    let own = class.strip_prefix(LOCATOR);
+                    // A class of another package may be there.
+                    if own.is_some_and(|name| !STRATEGIES.contains(&name)) {
+                        return Err(Error::invalid(format!(
+                            "Unable to find replication strategy class '{class}'"
+                        ))
+                        .advise("there are SimpleStrategy and NetworkTopologyStrategy"));
+                    }
                 }
                 _ => return Err(wrong()),
             }
@@ -373,7 +386,7 @@ fn in_package(class: &str, package: &str) -> String {
 }
 
 /// The entries of a map of texts as it is written in CQL.
-fn texts(text: &str) -> Option<BTreeMap<String, String>> {
+pub fn texts(text: &str) -> Option<BTreeMap<String, String>> {
     match parse_literal(text).ok()? {
         Literal::Map(entries) => {
             let text_of = |literal| match literal {
