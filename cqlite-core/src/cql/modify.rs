@@ -93,7 +93,25 @@ impl Parser<'_> {
         let table = self.qualified_name("a table")?;
         let using = self.using(true)?;
         self.expect_word("SET")?;
-        let assignments = self.comma_separated(Self::assignment)?;
+        let mut assignments: Vec<Assignment> = Vec::new();
+        loop {
+            let start = self.peek();
+            let assignment = self.assignment()?;
+            if assignments
+                .iter()
+                .any(|before| excludes(before, &assignment))
+            {
+                return Err(self.error_at(
+                    start.start as usize,
+                    ErrorKind::InvalidInput,
+                    format!("the column `{}` is set twice", assignment.column),
+                ));
+            }
+            assignments.push(assignment);
+            if !self.accept_symbol(",") {
+                break;
+            }
+        }
         self.expect_word("WHERE")?;
         let relations = self.relations()?;
         let condition = self.condition()?;
@@ -323,4 +341,18 @@ impl Parser<'_> {
             statements,
         })
     }
+}
+
+/// Whether a statement cannot do both: a column that is set as a whole is not changed otherwise, nor a field set twice.
+///
+/// Authority: `o.a.c.cql3.Operation.RawUpdate.isCompatibleWith`.
+fn excludes(a: &Assignment, b: &Assignment) -> bool {
+    a.column == b.column
+        && match (&a.change, &b.change) {
+            (Change::Set(_), _) | (_, Change::Set(_)) => true,
+            (Change::SetField { field, .. }, Change::SetField { field: other, .. }) => {
+                field == other
+            }
+            _ => false,
+        }
 }

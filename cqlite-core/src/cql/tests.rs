@@ -650,6 +650,28 @@ fn errors_name_line_column_found_and_expected() {
 }
 
 #[test]
+fn a_column_is_set_as_a_whole_or_in_parts() {
+    let update = |set: &str| parse_statement(&format!("UPDATE t SET {set} WHERE p = 1"));
+    for set in [
+        "a = 1, a = 2",
+        "a = 1, b = 2, a = a + 2",
+        "a[1] = 2, a = {}",
+        "a.x = 1, b = 1, a.x = 2",
+        "\"a\" = 1, A = 2",
+    ] {
+        let e = update(set).unwrap_err().to_string();
+        assert!(e.contains("the column `a` is set twice"), "{set}: {e}");
+    }
+    for set in [
+        "a = 1, \"A\" = 1",
+        "a[1] = 2, a[1] = 3, a = a + {}",
+        "a.x = 1, a.y = 2",
+    ] {
+        update(set).unwrap();
+    }
+}
+
+#[test]
 fn what_cassandra_5_0_lacks_is_refused_by_name() {
     for (text, expected) in [
         (

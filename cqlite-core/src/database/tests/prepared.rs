@@ -428,6 +428,8 @@ fn plain_updates_write_cells_alone() {
         let e = execute(&mut session, unset, &values).err().unwrap();
         assert!(e.to_string().contains(says), "{e}");
     }
+    let twice = "UPDATE ks.t SET v = 'a', v = 'b' WHERE p = ? AND c = 1";
+    assert!(session.prepare(twice).is_err());
 }
 
 /// Collections that are not sorted are kept sorted, wherever they are bound.
