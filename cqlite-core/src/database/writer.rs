@@ -7,8 +7,9 @@ use crate::Result;
 use crate::commitlog::{Position, UpdateEncoder, start_mutation};
 use crate::memtable::Update;
 use crate::metrics::{Count, Operation};
-use crate::model::{PartitionSource, RowBuf};
+use crate::model::{PartitionSource, RowBuf, RowRef};
 use crate::mutation::WriteTime;
+use crate::sstable::builder::record::{Kind, Record};
 use crate::table::Table;
 use std::sync::Arc;
 
@@ -118,28 +119,51 @@ impl Writer {
     fn encode(&mut self) -> Result<()> {
         self.bytes.clear();
         self.ends.clear();
-        if self.update.is_empty() {
-            return Ok(());
-        }
-        if let Some((key, row)) = self.update.only_row(&mut self.row)? {
-            start_mutation(&mut self.bytes, 1);
-            self.encoder.row(&mut self.bytes, key, row)?;
-            self.ends.push(self.bytes.len());
-            return Ok(());
-        }
-        let mut source = self.update.source()?;
-        while source.next_partition()? {
-            start_mutation(&mut self.bytes, 1);
-            self.encoder.partition(&mut self.bytes, &mut source)?;
-            self.ends.push(self.bytes.len());
-        }
-        Ok(())
+        let columns = self.table.schema().clustering.len();
+        let (bytes, ends) = (&mut self.bytes, &mut self.ends);
+        let (encoder, row, update) = (&mut self.encoder, &mut self.row, &self.update);
+        update.each_partition(|records| {
+            start_mutation(bytes, 1);
+            match records {
+                [record] => encode_record(encoder, bytes, record, columns, row)?,
+                several => {
+                    let mut source = update.source_of(several.to_vec())?;
+                    source.next_partition()?;
+                    encoder.partition(bytes, &mut source)?;
+                }
+            }
+            ends.push(bytes.len());
+            Ok(())
+        })
     }
 
     fn mutations(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(&0).chain(&self.ends);
         let mutations = starts.zip(&self.ends);
         mutations.map(|(start, end)| &self.bytes[*start..*end])
+    }
+}
+
+/// Appends the update that a record alone is.
+#[inline]
+fn encode_record(
+    encoder: &mut UpdateEncoder,
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    columns: usize,
+    row: &mut RowBuf,
+) -> Result<()> {
+    let key = record.key();
+    match record.kind() {
+        Kind::Row | Kind::Static => {
+            record.row(columns, row)?;
+            encoder.row(out, key, RowRef::new(record.bytes(), row))
+        }
+        Kind::Partition => encoder.delete_partition(out, key, record.partition_deletion()?),
+        Kind::Range => {
+            let (slice, deletion) = record.range()?;
+            encoder.delete_range(out, key, &slice, deletion)
+        }
     }
 }
 

@@ -97,23 +97,8 @@ impl Memtable {
     /// # Errors
     /// `Internal` for an update of other columns.
     pub fn apply(&self, update: &Update) -> Result<()> {
-        let mut records = update.records();
-        let Some(first) = records.next().transpose()? else {
-            return Ok(());
-        };
-        let Some(second) = records.next().transpose()? else {
-            return self.apply_to_partition(&[first], update.stats());
-        };
-        let mut all = vec![first, second];
-        for record in records {
-            all.push(record?);
-        }
-        // In the order in which they came, for each partition.
-        all.sort_by_key(Record::key);
-        for records in all.chunk_by(|a, b| a.key() == b.key()) {
-            self.apply_to_partition(records, update.stats())?;
-        }
-        Ok(())
+        let stats = update.stats();
+        update.each_partition(|records| self.apply_to_partition(records, stats))
     }
 
     #[inline]

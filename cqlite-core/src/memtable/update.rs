@@ -3,8 +3,8 @@
 //! Authority: `o.a.c.db.partitions.PartitionUpdate`.
 
 use crate::merge::MergeRules;
-use crate::model::{DeletionTime, PartitionSource, RowBuf, RowRef, Slice};
-use crate::sstable::builder::record::{self, Kind, Record};
+use crate::model::{DeletionTime, PartitionSource, RowRef, Slice};
+use crate::sstable::builder::record::{self, Record};
 use crate::sstable::builder::sort::{compare_in_partition, record_at};
 use crate::sstable::builder::source::{RecordSource, Records};
 use crate::sstable::builder::{ChangeSink, is_empty};
@@ -50,7 +50,7 @@ impl Update {
 
     /// The changes, in the order in which they came.
     #[inline]
-    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record<'_>>> {
+    fn records(&self) -> impl Iterator<Item = Result<Record<'_>>> {
         let mut at = 0;
         std::iter::from_fn(move || {
             if at >= self.bytes.len() {
@@ -65,21 +65,29 @@ impl Update {
         })
     }
 
-    /// The key and row of an update that is nothing but one row, decoded into `row`.
+    /// The records of each partition, in the order in which they came.
     ///
     /// # Errors
     /// None that can be met: the records are its own.
     #[inline]
-    pub fn only_row<'u>(&'u self, row: &'u mut RowBuf) -> Result<Option<(&'u [u8], RowRef<'u>)>> {
-        let Some(record) = self.records().next().transpose()? else {
-            return Ok(None);
+    pub(crate) fn each_partition<'u>(
+        &'u self,
+        mut visit: impl FnMut(&[Record<'u>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut records = self.records();
+        let Some(first) = records.next().transpose()? else {
+            return Ok(());
         };
-        let is_only = record.bytes().len() + record::LENGTH_BYTES == self.bytes.len();
-        if !is_only || !matches!(record.kind(), Kind::Row | Kind::Static) {
-            return Ok(None);
+        let Some(second) = records.next().transpose()? else {
+            return visit(&[first]);
+        };
+        let mut all = vec![first, second];
+        for record in records {
+            all.push(record?);
         }
-        record.row(self.rules.header().clustering.len(), row)?;
-        Ok(Some((record.key(), RowRef::new(record.bytes(), row))))
+        all.sort_by_key(Record::key);
+        let mut partitions = all.chunk_by(|a, b| a.key() == b.key());
+        partitions.try_for_each(visit)
     }
 
     /// What it changes as a stream, of each partition what all its changes come to.
@@ -87,23 +95,32 @@ impl Update {
     /// # Errors
     /// None that can be met: the records are its own.
     pub fn source(&self) -> Result<impl PartitionSource> {
-        let mut records = self.records().collect::<Result<Vec<_>>>()?;
+        self.source_of(self.records().collect::<Result<_>>()?)
+    }
+
+    /// What some records of it change.
+    ///
+    /// # Errors
+    /// As of [`source`](Self::source).
+    pub(crate) fn source_of<'u>(
+        &'u self,
+        mut records: Vec<Record<'u>>,
+    ) -> Result<impl PartitionSource + 'u> {
         if records.len() > 1 {
             let rules = &self.rules;
             let columns = rules.header().clustering.len();
             let mut spans = (Vec::new(), Vec::new());
             let mut failed = None;
             records.sort_by(|a, b| {
-                rules
-                    .partitioner()
-                    .compare_keys(a.key(), b.key())
-                    .then_with(|| {
-                        let spans = (&mut spans.0, &mut spans.1);
-                        compare_in_partition(rules, columns, (*a, *b), spans).unwrap_or_else(|e| {
-                            failed.get_or_insert(e);
-                            Ordering::Equal
-                        })
-                    })
+                // Mostly all are of one partition, whose token need not be known.
+                if a.key() != b.key() {
+                    return rules.partitioner().compare_keys(a.key(), b.key());
+                }
+                let spans = (&mut spans.0, &mut spans.1);
+                compare_in_partition(rules, columns, (*a, *b), spans).unwrap_or_else(|e| {
+                    failed.get_or_insert(e);
+                    Ordering::Equal
+                })
             });
             if let Some(e) = failed {
                 return Err(e);
