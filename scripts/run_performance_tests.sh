@@ -108,6 +108,7 @@ engine() {
   pair "$synced" write-synced
   pair "$((synced * 10))" write-synced --writers 32
   pair "$rows" read
+  pair "$rows" read --block 4
   pair "$rows" read --chunks 512 --hot "$rows"
   for more in "--readers 2" "--busy"; do
     # shellcheck disable=SC2086 # Options.
