@@ -26,10 +26,12 @@ done
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 
 cargo build --release -q -p cqlite-benches -p cqlite-cli
-bench=target/release/cqlite-bench
-cqlite=target/release/cqlite
+target=${CARGO_TARGET_DIR:-target}
+bench=$target/release/cqlite-bench
+cqlite=$target/release/cqlite
 cassandra=benches/peers/cassandra/run.sh
 out=target/performance.jsonl
+mkdir -p target
 : > "$out"
 export REPS=$reps
 
