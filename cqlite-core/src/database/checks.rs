@@ -6,8 +6,8 @@
 
 use crate::cql::ddl::TableChange;
 use crate::mutation::TTL_MAX;
+use crate::schema::TableSchema;
 use crate::schema::system::{table_options, texts};
-use crate::schema::{ColumnKind, TableSchema};
 use crate::sstable::WriteOptions;
 use crate::types::CqlType;
 use crate::{Error, Result};
@@ -52,11 +52,7 @@ pub(super) fn check_change(table: &TableSchema, change: &TableChange) -> Result<
         }
         TableChange::Rename(renames) => {
             for (old, new) in renames {
-                let kind = table.column(old).map(|column| column.kind);
-                let is_key = matches!(
-                    kind,
-                    Some(ColumnKind::PartitionKey | ColumnKind::Clustering)
-                );
+                let is_key = table.column(old).is_some_and(|column| column.is_of_key());
                 if !is_key {
                     return Err(Error::invalid(format!(
                         "`{old}` is no column of the primary key: others cannot be renamed"

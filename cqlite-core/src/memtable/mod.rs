@@ -23,7 +23,7 @@ use crate::Result;
 use crate::merge::MergeRules;
 use crate::metrics::{Metrics, Wait};
 use crate::model::StreamHeader;
-use crate::partitioner::{Partitioner, Token};
+use crate::partitioner::{DecoratedKey, Partitioner, Token};
 use crate::sstable::builder::record::Record;
 use crate::sstable::component::statistics::{CommitLogPosition, EncodingStats};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -130,10 +130,9 @@ impl Memtable {
         self.changes.load(Ordering::SeqCst) == 0
     }
 
-    /// Whether something of the partition with a raw key was written.
-    pub fn has(&self, key: &[u8]) -> bool {
-        let key = self.partitioner().decorate(key);
-        self.lock(self.shard_of(key.token)).has(&self.rules, &key)
+    /// Whether something of the partition of a key was written.
+    pub fn has(&self, key: &DecoratedKey<'_>) -> bool {
+        self.lock(self.shard_of(key.token)).has(&self.rules, key)
     }
 
     /// Count of partitions.

@@ -120,7 +120,7 @@ impl<'a> Lookups<'a> {
                 (last, count) = (i, count + 1);
             }
         }
-        if count > 1 || self.is_in_memory(&key)? {
+        if count > 1 || self.memtables.iter().any(|memtable| memtable.has(&key)) {
             let mut merged = partition::read(reader, raw, WHOLE, self.reversed, &self.queried)?;
             let is_there = merged.next_partition()?;
             self.present = Present::Merged(Box::new(merged));
@@ -135,15 +135,6 @@ impl<'a> Lookups<'a> {
         }
         self.present = Present::Alone(last);
         Ok(is_there)
-    }
-
-    fn is_in_memory(&self, key: &DecoratedKey<'a>) -> Result<bool> {
-        for memtable in &self.memtables {
-            if memtable.read(*key, WHOLE, self.reversed)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

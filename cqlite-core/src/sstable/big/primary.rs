@@ -37,33 +37,8 @@ impl<'a> PrimaryIndex<'a> {
         self.summary.as_ref()
     }
 
-    /// The entry of `key`.
-    ///
-    /// # Errors
-    /// `Corrupt`.
-    pub fn lookup(
-        &self,
-        partitioner: &Partitioner,
-        key: &DecoratedKey<'_>,
-    ) -> Result<Option<IndexEntry<'a>>> {
-        let position = PartitionPosition::Key(*key);
-        match &self.summary {
-            Some(summary) => match summary.floor(partitioner, &position)? {
-                Some(i) => {
-                    let (start, end) = self.interval(summary, i)?;
-                    find_key(self.file, start, end, key.key)
-                }
-                None => self.before_all(summary).map(|_| None),
-            },
-            None => {
-                let entry = self.lower_bound(partitioner, &position)?;
-                Ok(entry.filter(|entry| entry.key == key.key))
-            }
-        }
-    }
-
-    /// [`lookup`](Self::lookup) of a key behind the one that was looked up before with the same `place`, from there on if that
-    /// is not far.
+    /// The entry of a key behind the one that was looked up before with the same `place`, from there on if that is not far;
+    /// of any key if nothing was.
     ///
     /// # Errors
     /// `Corrupt`.
@@ -73,10 +48,11 @@ impl<'a> PrimaryIndex<'a> {
         key: &DecoratedKey<'_>,
         place: &mut Place,
     ) -> Result<Option<IndexEntry<'a>>> {
-        let Some(summary) = &self.summary else {
-            return self.lookup(partitioner, key);
-        };
         let position = PartitionPosition::Key(*key);
+        let Some(summary) = &self.summary else {
+            let entry = self.lower_bound(partitioner, &position)?;
+            return Ok(entry.filter(|entry| entry.key == key.key));
+        };
         let is_there = place.end > 0
             && match place.next < summary.len() {
                 true => {
