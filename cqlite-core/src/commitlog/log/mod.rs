@@ -6,10 +6,12 @@
 //! A thread of the log's own keeps a segment of zeros ready, and syncs where that is periodic. A sync closes the present
 //! section and opens another one, which reaches to the segment's end, so that records are read also if no sync follows.
 
+mod group;
 mod segment;
 #[cfg(test)]
 mod tests;
 
+use self::group::Group;
 use self::segment::{Full, Segment};
 use super::{
     Descriptor, LogVersion, MUTATION_BYTES_MIN, Position, RECORD_OVERHEAD, TableId, segments,
@@ -21,7 +23,7 @@ use crate::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The smallest segment, in bytes.
@@ -82,7 +84,7 @@ struct Shared {
     changed: Condvar,
     /// There is work for the log's own thread.
     wake: Condvar,
-    syncing: Mutex<Syncing>,
+    group: Group,
     on_pressure: OnceLock<OnPressure>,
     metrics: OnceLock<Arc<Metrics>>,
 }
@@ -103,67 +105,6 @@ struct Writing {
     /// Id of the oldest segment when flushes were asked for last.
     asked_at: Option<i64>,
     is_stopping: bool,
-}
-
-struct Syncing {
-    /// What is on the disk.
-    up_to: Position,
-    /// Somebody syncs, or was told to.
-    is_busy: bool,
-    /// Those who wait, and for what.
-    waiting: Vec<(Position, Arc<Waiter>)>,
-    /// Why nothing can be relied on any more.
-    failed: Option<Error>,
-}
-
-impl Syncing {
-    /// Whether there is nothing to wait for.
-    fn is_settled(&self, position: Position) -> bool {
-        self.failed.is_some() || self.up_to >= position
-    }
-
-    fn outcome(&self) -> Result<()> {
-        self.failed.clone().map_or(Ok(()), Err)
-    }
-}
-
-/// A thread that sleeps until a sync is done.
-struct Waiter {
-    thread: Thread,
-    told: OnceLock<Told>,
-}
-
-/// What who waits is woken for.
-#[derive(Debug, Clone, Copy)]
-enum Told {
-    /// A sync has reached it, or failed.
-    Settled,
-    /// It makes the next sync.
-    Sync,
-}
-
-impl Waiter {
-    fn new() -> Self {
-        Waiter {
-            thread: std::thread::current(),
-            told: OnceLock::new(),
-        }
-    }
-
-    fn sleep(&self) -> Told {
-        loop {
-            match self.told.get() {
-                Some(told) => return *told,
-                None => std::thread::park(),
-            }
-        }
-    }
-
-    fn tell(&self, told: Told) {
-        // It is told once.
-        let _ = self.told.set(told);
-        self.thread.unpark();
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -255,12 +196,7 @@ impl CommitLog {
             }),
             changed: Condvar::new(),
             wake: Condvar::new(),
-            syncing: Mutex::new(Syncing {
-                up_to,
-                is_busy: false,
-                waiting: Vec::new(),
-                failed: None,
-            }),
+            group: Group::new(up_to, options.sync == SyncMode::Group),
             on_pressure: OnceLock::new(),
             metrics: OnceLock::new(),
         });
@@ -329,7 +265,7 @@ impl CommitLog {
         match self.shared.options.sync {
             SyncMode::Group => self.shared.sync_up_to(position, Duration::ZERO),
             SyncMode::Batch(window) => self.shared.sync_up_to(position, window),
-            SyncMode::Periodic(_) | SyncMode::None => self.shared.check_failed(),
+            SyncMode::Periodic(_) | SyncMode::None => self.shared.group.check(),
         }
     }
 
@@ -471,7 +407,7 @@ impl Shared {
         &'a self,
         mut writing: MutexGuard<'a, Writing>,
     ) -> Result<MutexGuard<'a, Writing>> {
-        self.check_failed()?;
+        self.group.check()?;
         if let Some(e) = writing.spare_error.take() {
             self.wake.notify_one();
             return Err(e);
@@ -516,72 +452,28 @@ impl Shared {
         self.used(writing) + u64::from(self.options.segment_bytes) <= self.options.total_bytes
     }
 
-    fn check_failed(&self) -> Result<()> {
-        lock(&self.syncing).outcome()
-    }
-
-    /// Returns when the disk has everything up to `position`. One of those who wait syncs for all; who came after it had begun
-    /// is left asleep until the next sync is done, but for the one who makes that.
+    /// Returns when the disk has everything up to `position`; a sync begins so much later.
     fn sync_up_to(&self, position: Position, window: Duration) -> Result<()> {
-        let syncing = lock(&self.syncing);
-        if syncing.is_settled(position) {
-            return syncing.outcome();
+        if let Some(outcome) = self.group.settled(position) {
+            return outcome;
         }
         let began = Instant::now();
-        let done = self.sync_up_to_late(syncing, position, window);
+        let done = self.group.wait(position, || {
+            if !window.is_zero() {
+                std::thread::sleep(window);
+            }
+            let metrics = self.metrics.get();
+            let began = metrics.and_then(|metrics| metrics.begin(Operation::LogSync));
+            let up_to = self.sync_segments()?;
+            if let Some(metrics) = metrics {
+                metrics.end(Operation::LogSync, began);
+            }
+            Ok(up_to)
+        });
         if let Some(metrics) = self.metrics.get() {
             metrics.waited(Wait::Sync, began.elapsed());
         }
         done
-    }
-
-    fn sync_up_to_late(
-        &self,
-        mut syncing: MutexGuard<'_, Syncing>,
-        position: Position,
-        window: Duration,
-    ) -> Result<()> {
-        if syncing.is_busy {
-            let waiter = Arc::new(Waiter::new());
-            syncing.waiting.push((position, waiter.clone()));
-            drop(syncing);
-            match waiter.sleep() {
-                Told::Settled => return self.check_failed(),
-                Told::Sync => {}
-            }
-        } else {
-            syncing.is_busy = true;
-            drop(syncing);
-        }
-        if !window.is_zero() {
-            std::thread::sleep(window);
-        }
-        let metrics = self.metrics.get();
-        let began = metrics.and_then(|metrics| metrics.begin(Operation::LogSync));
-        let done = self.sync_segments();
-        if let (Some(metrics), true) = (metrics, done.is_ok()) {
-            metrics.end(Operation::LogSync, began);
-        }
-        let mut syncing = lock(&self.syncing);
-        match done {
-            Ok(up_to) => syncing.up_to = syncing.up_to.max(up_to),
-            Err(e) => syncing.failed = Some(e),
-        }
-        let waiting = std::mem::take(&mut syncing.waiting);
-        let is_settled = |(position, _): &(Position, _)| syncing.is_settled(*position);
-        let (settled, left): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_settled);
-        syncing.waiting = left;
-        let next = syncing.waiting.pop();
-        syncing.is_busy = next.is_some();
-        let outcome = syncing.outcome();
-        drop(syncing);
-        if let Some((_, next)) = next {
-            next.tell(Told::Sync);
-        }
-        for (_, waiter) in settled {
-            waiter.tell(Told::Settled);
-        }
-        outcome
     }
 
     /// Syncs all segments; returns up to where.
