@@ -152,9 +152,11 @@ impl TableMetrics {
         self.note(stats);
     }
 
-    /// Adds how many SSTables a scan did not need.
-    pub(crate) fn note_scan(&self, skipped: u64) {
-        self.counts.add(TableCount::SkippedByKeys as usize, skipped);
+    /// Adds how many SSTables a scan did not need, for their keys and for their clusterings.
+    pub(crate) fn note_scan(&self, by_keys: u64, by_clustering: u64) {
+        let counts = &self.counts;
+        counts.add(TableCount::SkippedByKeys as usize, by_keys);
+        counts.add(TableCount::SkippedByClustering as usize, by_clustering);
     }
 
     /// Adds what the read of a partition met.

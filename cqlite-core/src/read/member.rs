@@ -109,11 +109,11 @@ impl Member {
         layout: impl FnOnce() -> Arc<Layout>,
         stats: &mut ReadStats,
     ) -> Result<Option<TableSource<'a>>> {
-        let meets = self.meets(asked.slices);
-        if !meets && !self.layout.has_statics() && !self.has_partition_deletions {
+        if !self.matters(asked.slices) {
             stats.by_clustering += 1;
             return Ok(None);
         }
+        let meets = self.meets(asked.slices);
         let slices = if meets { asked.slices } else { &[] };
         let reader = self.open(asked, slices, layout)?;
         let opened = match reader {
@@ -175,6 +175,13 @@ impl Member {
             slices,
             reversed: asked.reversed,
         }))
+    }
+
+    /// Whether these slices of partitions may depend on it, as far as clusterings tell.
+    ///
+    /// Authority: `o.a.c.db.ReadCommand.{intersects,hasPartitionLevelDeletions,hasRequiredStatics}`.
+    pub fn matters(&self, slices: &[Slice]) -> bool {
+        self.has_partition_deletions || self.layout.has_statics() || self.meets(slices)
     }
 
     /// Whether any of the slices may hold something.

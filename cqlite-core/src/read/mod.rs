@@ -190,16 +190,18 @@ impl TableReader {
     /// # Errors
     /// `Corrupt` when an index is.
     pub fn scan<'a>(&'a self, range: &'a TokenRange) -> Result<Partitions<'a>> {
-        self.scan_queried(range, &self.everything)
+        self.scan_queried(range, WHOLE, &self.everything)
     }
 
-    /// [`Self::scan`] for a query.
+    /// [`Self::scan`] for a query, of which only rows in `slices` are asked for: others may lack what is in SSTables that
+    /// have nothing there.
     ///
     /// # Errors
     /// `Corrupt` when an index is.
     pub fn scan_queried<'a>(
         &'a self,
         range: &'a TokenRange,
+        slices: &[Slice],
         queried: &Queried,
     ) -> Result<Partitions<'a>> {
         let span = tracing::debug_span!("scan", table = %self.schema.full_name(), sstables = self.sstables.len());
@@ -210,15 +212,19 @@ impl TableReader {
         for memtable in &self.memtables {
             sources.push(TableSource::new(queried.of_memtable(memtable.scan(range))));
         }
-        let mut skipped = 0;
+        let (mut by_keys, mut by_clustering) = (0, 0);
         for (i, member) in self.sstables.iter().enumerate() {
+            if !member.matters(slices) {
+                by_clustering += 1;
+                continue;
+            }
             match member.scan(range, queried.layout(i, member))? {
                 Some(scan) => sources.push(TableSource::new(Kind::Range(Box::new(scan)))),
-                None => skipped += 1,
+                None => by_keys += 1,
             }
         }
         if let Some(metrics) = metrics {
-            metrics.note_scan(skipped);
+            metrics.note_scan(by_keys, by_clustering);
         }
         Ok(Partitions::new(
             Merge::new(&self.rules, sources, false),

@@ -245,6 +245,13 @@ fn sstables_of_other_clusterings_are_not_read() {
         let expected: Vec<_> = expected.map(|v| format!(r#"{{"v": "{v}"}}"#)).collect();
         assert_eq!(rows, expected, "{query}");
         assert_eq!(found, counts, "{query}");
+        // A scan does without them, too.
+        let scan = format!("SELECT v FROM t WHERE {query} ALLOW FILTERING");
+        let (rows, found) = counted(&table, &scan);
+        assert_eq!(rows, expected, "{scan}");
+        let by_clustering = |(what, _): &&(TableCount, u64)| *what == SkippedByClustering;
+        let skipped = found.iter().find(by_clustering);
+        assert_eq!(skipped, counts.iter().find(by_clustering), "{scan}");
     }
 
     // Static rows and deletions of partitions are read wherever the rows lie.
@@ -261,10 +268,19 @@ fn sstables_of_other_clusterings_are_not_read() {
             ],
         ],
     );
-    let (rows, _) = counted(&table, "SELECT s, v FROM t WHERE p = 1 AND c > 5");
-    assert_eq!(rows, [r#"{"s": null, "v": "c"}"#]);
-    let (rows, _) = counted(&table, "SELECT v FROM t WHERE p = 1 AND c < 5");
-    assert!(rows.is_empty());
+    for (columns, query, expected) in [
+        ("s, v", "p = 1 AND c > 5", &[r#"{"s": null, "v": "c"}"#][..]),
+        (
+            "s, v",
+            "c > 5 ALLOW FILTERING",
+            &[r#"{"s": null, "v": "c"}"#],
+        ),
+        ("v", "p = 1 AND c < 5", &[]),
+        ("v", "c < 2 ALLOW FILTERING", &[]),
+    ] {
+        let (rows, _) = counted(&table, &format!("SELECT {columns} FROM t WHERE {query}"));
+        assert_eq!(rows, expected, "{query}");
+    }
 }
 
 #[test]

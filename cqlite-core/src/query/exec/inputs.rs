@@ -151,7 +151,10 @@ impl<'a> Inputs<'a> {
                 _ => None,
             },
             Partitions::Range(range) => match self.next_key {
-                0 => Some(self.reader.scan_queried(range, &self.queried)?),
+                0 => Some(
+                    self.reader
+                        .scan_queried(range, &plan.slices, &self.queried)?,
+                ),
                 _ => None,
             },
         };
