@@ -18,7 +18,7 @@ use cqlite_core::query::{Plan, PlanOptions};
 use cqlite_core::read::TableReader;
 use cqlite_core::schema::parse_schema;
 use cqlite_core::schema::{ClusteringColumn, TableSchema};
-use cqlite_core::sstable::big::{IndexInfo, PrimaryIndex, PromotedIndex, Summary};
+use cqlite_core::sstable::big::{IndexInfo, Place, PrimaryIndex, PromotedIndex, Summary};
 use cqlite_core::sstable::bti::{Partitions, RowIndex, Target};
 use cqlite_core::sstable::component::compression_info::CompressionInfo;
 use cqlite_core::sstable::component::filter::BloomFilter;
@@ -263,9 +263,17 @@ pub fn index(input: &[u8]) {
     let index = PrimaryIndex::new(file, Summary::open(summary).ok());
     let partitioner = Partitioner::Murmur3;
     let decorated = partitioner.decorate(key);
-    let _ = index.lookup(&partitioner, &decorated);
+    let _ = index.lookup_behind(&partitioner, &decorated, &mut Place::default());
     let _ = index.lower_bound(&partitioner, &PartitionPosition::Key(decorated));
     let _ = (index.first(), index.last());
+    // One behind the other; whether they are in order is the file's affair.
+    let mut place = Place::default();
+    for entry in index.entries().take(16) {
+        let Ok(entry) = entry else {
+            break;
+        };
+        let _ = index.lookup_behind(&partitioner, &partitioner.decorate(entry.key), &mut place);
+    }
     let clusterings = clusterings();
     let mut info = IndexInfo::default();
     for entry in index.entries() {
