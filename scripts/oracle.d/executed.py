@@ -29,8 +29,6 @@ class Executed(Judging):
         self.attempt(label, lambda work: self._judge(label, t, selects, rng, os.path.join(work, "data")))
 
     def _judge(self, label, t, selects, rng, data):
-        # What is in memory is not thrown away with the SSTables.
-        self.node.do("flush", keyspace="golden", table=t.name)
         self.node.do("empty", keyspace="golden", table=t.name)
         self._run(data, NOW, [KEYSPACE, *statements(t.described)])
         m = t.mutations

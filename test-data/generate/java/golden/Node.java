@@ -127,6 +127,8 @@ public final class Node
                 compactSome(table(order), order, answer);
                 break;
             case "empty":
+                // What only the memtable holds goes, too.
+                table(order).forceBlockingFlush(ColumnFamilyStore.FlushReason.USER_FORCED);
                 for (ColumnFamilyStore store : table(order).concatWithIndexes())
                     store.getTracker().dropSSTables();
                 // A name is free again when all files of an SSTable are gone.
