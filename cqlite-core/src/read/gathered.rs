@@ -16,7 +16,10 @@ pub struct Gathered<'a> {
     key: &'a [u8],
     deletion: DeletionTime,
     static_row: Option<OwnedRow>,
+    /// As they are read.
     items: Vec<Item>,
+    /// They are read from the end.
+    reversed: bool,
     state: State,
 }
 
@@ -54,11 +57,12 @@ pub(super) enum Left {
 }
 
 impl<'a> Gathered<'a> {
-    /// The partition that a source gives.
+    /// The partition that a source gives, from the end if `reversed`.
     pub(super) fn of(
         header: &'a StreamHeader,
         key: &'a [u8],
         source: &mut impl PartitionSource,
+        reversed: bool,
     ) -> Result<Self> {
         let mut gathered = Gathered {
             header,
@@ -66,6 +70,7 @@ impl<'a> Gathered<'a> {
             deletion: DeletionTime::LIVE,
             static_row: None,
             items: Vec::new(),
+            reversed,
             state: State::Before,
         };
         if !source.next_partition()? {
@@ -90,7 +95,16 @@ impl<'a> Gathered<'a> {
         self.deletion
     }
 
-    /// What of the rows that `wanted` names, forwards, may change by what is not newer than `timestamp`.
+    /// The items in the order of their clusterings.
+    fn ascending(&self) -> impl Iterator<Item = &Item> {
+        let last = self.items.len().wrapping_sub(1);
+        (0..self.items.len()).map(move |i| match self.reversed {
+            false => &self.items[i],
+            true => &self.items[last - i],
+        })
+    }
+
+    /// What of the rows that `wanted` names may change by what is not newer than `timestamp`.
     pub(super) fn left(
         &self,
         wanted: &[Slice],
@@ -103,7 +117,7 @@ impl<'a> Gathered<'a> {
         let is_simple = |i: &usize| !needed.columns[*i].ty.is_multi_cell();
         let has_statics = needed.statics.iter().all(is_simple)
             && statics.is_some_and(|row| has_newer(row, needed.statics.iter().copied(), timestamp));
-        let mut items = self.items.iter();
+        let mut items = self.ascending();
         let mut next = items.next();
         let mut open = DeletionTime::LIVE;
         let mut left = Vec::new();

@@ -72,16 +72,14 @@ struct Read<'k, 'a> {
 impl<'a> Read<'_, 'a> {
     #[inline(never)]
     fn run(mut self, mut timed: Option<TimedRead>) -> Result<Partitions<'a>> {
-        let Asked {
-            slices, reversed, ..
-        } = self.asked;
+        let slices = self.asked.slices;
         let reader = self.reader;
         let span =
             tracing::debug_span!("read", table = %reader.schema.full_name(), slices = slices.len());
         let _span = span.enter();
         let by_name = reader.is_read_by_name(slices, self.queried);
         // Rows of compact tables have no liveness that tells that they are whole.
-        let stops_early = by_name && !reversed && !reader.schema.is_compact;
+        let stops_early = by_name && !reader.schema.is_compact;
         let sources = match stops_early {
             true => self.until_decided()?,
             false => self.all()?,
@@ -93,7 +91,7 @@ impl<'a> Read<'_, 'a> {
             timed.of_sstables(self.stats.sstables.into());
         }
         let meets = sources.len() > 1;
-        let mut merge = Merge::new(&reader.rules, sources, reversed);
+        let mut merge = Merge::new(&reader.rules, sources, self.asked.reversed);
         if meets && by_name {
             merge.prefer_first_clustering();
         }
@@ -211,9 +209,10 @@ impl<'a> Read<'_, 'a> {
         let gathered =
             gathered.map(|gathered| TableSource::new(Kind::Gathered(Box::new(gathered))));
         let all: Vec<TableSource<'s>> = gathered.into_iter().chain(sources).collect();
-        let mut merge = Merge::new(&self.reader.rules, all, false);
+        let Asked { key, reversed, .. } = self.asked;
+        let mut merge = Merge::new(&self.reader.rules, all, reversed);
         merge.prefer_first_clustering();
-        Gathered::of(self.reader.header(), self.asked.key.key, &mut merge)
+        Gathered::of(self.reader.header(), key.key, &mut merge, reversed)
     }
 
     /// What of the wanted rows an SSTable, and those that are older, may still change.

@@ -380,6 +380,10 @@ fn rows_by_name_are_read_until_older_data_decides_nothing() {
         let (rows, found) = counted(&table, query);
         assert_eq!(rows.join("\n"), expected, "{query}");
         assert_eq!(found, counts, "{query}");
+        let (mut rows, found) = counted(&table, &format!("{query} ORDER BY c DESC"));
+        rows.reverse();
+        assert_eq!(rows.join("\n"), expected, "{query}, from the end");
+        assert_eq!(found, counts, "{query}, from the end");
     }
     // What is in memory decides, too.
     write_at(
@@ -540,6 +544,8 @@ proptest! {
             for c in 0..8 {
                 queries.push(format!("SELECT {columns} FROM t WHERE p = {p} AND c = {c}"));
                 queries.push(format!("SELECT w, WRITETIME(w) FROM t WHERE p = {p} AND c = {c}"));
+                queries.push(format!("SELECT v, w FROM t WHERE p = {p} AND c IN ({c}, 3, 6) ORDER BY c DESC"));
+                queries.push(format!("SELECT {columns} FROM t WHERE p = {p} AND c IN ({c}, 3, 6) ORDER BY c ASC"));
             }
             for query in queries {
                 prop_assert_eq!(select(&table, &query), select(&whole, &query), "{}", query);
