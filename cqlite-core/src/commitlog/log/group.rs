@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// Of those whom the last sync knew of, so many quarters make a group. The last ones may be long in coming.
 const QUARTERS: usize = 3;
 
-/// A group gathers no longer than so many syncs last.
+/// A group gathers no longer than so many syncs last, nor than this.
 const SYNCS_GATHERING: u32 = 3;
+const GATHERING_MAX: Duration = Duration::from_millis(10);
 
 /// Syncs that begin at once after a group that did not gather in time.
 const SYNCS_AT_ONCE: u32 = 32;
@@ -228,7 +229,8 @@ impl Group {
         }
         let (waiting, sleeper) = Waiting::new(position);
         state.gathering = Some(waiting);
-        let until = Instant::now() + SYNCS_GATHERING * state.lasted;
+        let most = (SYNCS_GATHERING * state.lasted).min(GATHERING_MAX);
+        let until = Instant::now() + most;
         drop(state);
         if sleeper.doze(until).is_some() {
             return false;
