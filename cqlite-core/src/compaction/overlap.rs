@@ -107,9 +107,8 @@ impl Overlaps {
         partitioner: &Partitioner,
         key: &[u8],
     ) -> Result<Purgeable> {
-        let memtables = memtables
-            .iter()
-            .filter(|memtable| memtable.has(&partitioner.decorate(key)));
+        let decorated = partitioner.decorate(key);
+        let memtables = memtables.iter().filter(|m| m.has(&decorated));
         let in_memory = min_timestamp_in_memory(memtables);
         let elsewhere = self.purgeable(partitioner, key)?;
         Ok(match (in_memory, elsewhere) {

@@ -97,10 +97,10 @@ impl<'a> Gathered<'a> {
 
     /// The items in the order of their clusterings.
     fn ascending(&self) -> impl Iterator<Item = &Item> {
-        let last = self.items.len().wrapping_sub(1);
-        (0..self.items.len()).map(move |i| match self.reversed {
+        let count = self.items.len();
+        (0..count).map(move |i| match self.reversed {
             false => &self.items[i],
-            true => &self.items[last - i],
+            true => &self.items[count - 1 - i],
         })
     }
 

@@ -109,11 +109,11 @@ impl Member {
         layout: impl FnOnce() -> Arc<Layout>,
         stats: &mut ReadStats,
     ) -> Result<Option<TableSource<'a>>> {
-        if !self.matters(asked.slices) {
+        let meets = self.meets(asked.slices);
+        if !meets && !self.has_more_than_rows() {
             stats.by_clustering += 1;
             return Ok(None);
         }
-        let meets = self.meets(asked.slices);
         let slices = if meets { asked.slices } else { &[] };
         let reader = self.open(asked, slices, layout)?;
         let opened = match reader {
@@ -181,7 +181,12 @@ impl Member {
     ///
     /// Authority: `o.a.c.db.ReadCommand.{intersects,hasPartitionLevelDeletions,hasRequiredStatics}`.
     pub fn matters(&self, slices: &[Slice]) -> bool {
-        self.has_partition_deletions || self.layout.has_statics() || self.meets(slices)
+        self.has_more_than_rows() || self.meets(slices)
+    }
+
+    /// Whether it may have what belongs to a partition wherever its rows lie.
+    fn has_more_than_rows(&self) -> bool {
+        self.has_partition_deletions || self.layout.has_statics()
     }
 
     /// Whether any of the slices may hold something.
