@@ -9,7 +9,7 @@ use cqlite_core::table::Table;
 use cqlite_core::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 /// Seconds since 1970 at which everything is done.
@@ -34,6 +34,8 @@ pub struct Engine {
     pub database: Database,
     /// Its table.
     pub table: Arc<Table>,
+    /// Writes that were begun: each is a microsecond later than the one before it.
+    begun: AtomicI64,
 }
 
 impl Engine {
@@ -61,6 +63,7 @@ impl Engine {
         Ok(Engine {
             table: database.table(Some("bench"), "kv")?,
             database,
+            begun: AtomicI64::new(0),
         })
     }
 
@@ -71,7 +74,7 @@ impl Engine {
     pub fn writes(&self) -> Result<Writes<'_>> {
         let schema = self.table.schema().clone();
         Ok(Writes {
-            database: &self.database,
+            engine: self,
             insert: Insert::new(schema, &["k", "n", "v"], TimeUuids::new(0, 0))?,
             writer: self.database.writer(&self.table)?,
         })
@@ -170,7 +173,8 @@ impl Engine {
                 let (mut row, mut writes) = (KvRow::default(), self.writes()?);
                 let mut next = 0;
                 while !ended.load(Ordering::Relaxed) {
-                    for _ in 0..rows.div_ceil(10) {
+                    // Not so many that others begin to flush them: this one thread does all.
+                    for _ in 0..rows.div_ceil(20) {
                         row.set(0, next % rows);
                         writes.write(next % rows, &row.v, row.n, false)?;
                         next += 1;
@@ -200,7 +204,7 @@ fn panicked() -> Error {
 
 /// Writes rows.
 pub struct Writes<'e> {
-    database: &'e Database,
+    engine: &'e Engine,
     insert: Insert,
     writer: Writer,
 }
@@ -212,7 +216,7 @@ impl Writes<'_> {
     /// Those of writing.
     pub fn write(&mut self, i: u64, v: &[u8], n: i64, wait: bool) -> Result<()> {
         let when = WriteTime {
-            timestamp: NOW * 1_000_000 + i as i64,
+            timestamp: NOW * 1_000_000 + self.engine.begun.fetch_add(1, Ordering::Relaxed),
             ttl: 0,
             now: NOW,
         };
@@ -220,7 +224,7 @@ impl Writes<'_> {
         let values = [Value::Bytes(&key), Value::Bytes(&n), Value::Bytes(v)];
         self.insert.add(&values, &when, self.writer.update())?;
         match self.writer.write()? {
-            Some(position) if wait => self.database.wait(position),
+            Some(position) if wait => self.engine.database.wait(position),
             _ => Ok(()),
         }
     }

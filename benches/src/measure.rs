@@ -120,6 +120,13 @@ impl Runs {
         self.cpu.push(cpu);
     }
 
+    /// Adds other runs of the same work.
+    pub fn append(&mut self, other: Runs) {
+        self.wall.extend(other.wall);
+        self.cpu.extend(other.cpu);
+        self.others_cores = self.others_cores.max(other.others_cores);
+    }
+
     /// The median of wall times.
     pub fn wall_median(&self) -> f64 {
         median(&self.wall)

@@ -28,6 +28,7 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 /// How the SSTables of a table are written and read.
 #[derive(Debug, Clone)]
@@ -353,6 +354,9 @@ impl Table {
                 live.extend(new.clone());
                 (memtables.cloned().collect(), live)
             })?;
+            let oldest = oldest.clone();
+            drop(view);
+            be_last(&oldest);
             if let Some(written) = &written {
                 self.compacting.add_flush(written.on_disk);
             }
@@ -426,7 +430,8 @@ impl Table {
         self.check_present()?;
         let version = self.storage.version;
         let transaction = Transaction::begin(&self.directory, version, "truncate")?;
-        self.replace(transaction, &self.view().live, &[]).map(drop)
+        let live = self.view().live.clone();
+        self.replace(transaction, &live, &[]).map(drop)
     }
 
     /// Puts SSTables in the place of others, in the transaction that wrote them.
@@ -453,6 +458,7 @@ impl Table {
             let live = view.live.iter().filter(is_left).chain(&new);
             (view.memtables.clone(), live.cloned().collect())
         })?;
+        old.iter().for_each(be_last);
         Ok(new)
     }
 
@@ -470,6 +476,16 @@ impl Table {
         // The last one may have files to delete: not while others wait for the view.
         drop(old);
         Ok(())
+    }
+}
+
+/// Waits for those who read what is in no view any more, if they are done soon: the last one frees a memtable, or deletes
+/// files, which takes a thousand times as long as a read.
+fn be_last<T>(past: &Arc<T>) {
+    const TRIES: u32 = 20;
+    let mut tries = 0..TRIES;
+    while Arc::strong_count(past) > 1 && tries.next().is_some() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Authority: `o.a.c.db.memtable.{ShardedSkipListMemtable,AbstractShardedMemtable}`: each of some equal parts of the token
 //! ring has its own lock, so that writers of one part wait neither for those of others nor for readers longer than these
-//! take some hundred references to records.
+//! take some hundred references to records; readers wait for no other ones.
 //!
 //! What is written where something is is reconciled with it. While someone reads the state of a moment, what was there
 //! then is kept beside it.
@@ -27,7 +27,7 @@ use crate::partitioner::{DecoratedKey, Partitioner, Token};
 use crate::sstable::builder::record::Record;
 use crate::sstable::component::statistics::{CommitLogPosition, EncodingStats};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Binary logarithm of the count of shards.
 const SHARD_BITS: u32 = 4;
@@ -36,7 +36,7 @@ const SHARD_BITS: u32 = 4;
 #[derive(Debug)]
 pub struct Memtable {
     rules: Rules,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[RwLock<Shard>]>,
     /// Number of the last change.
     changes: AtomicU64,
     /// Those who read the state of a moment.
@@ -51,7 +51,7 @@ impl Memtable {
     pub fn new(rules: Arc<MergeRules>) -> Self {
         Memtable {
             rules: Rules::new(rules),
-            shards: (0..1 << SHARD_BITS).map(|_| Mutex::default()).collect(),
+            shards: (0..1 << SHARD_BITS).map(|_| RwLock::default()).collect(),
             changes: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
             bytes: AtomicI64::new(0),
@@ -104,7 +104,7 @@ impl Memtable {
     #[inline]
     fn apply_to_partition(&self, records: &[Record<'_>], stats: EncodingStats) -> Result<()> {
         let key = self.rules.merge.partitioner().decorate(records[0].key());
-        let mut shard = self.lock(self.shard_of(key.token));
+        let mut shard = self.exclusive(self.shard_of(key.token));
         let change = Change {
             number: self.changes.fetch_add(1, Ordering::SeqCst) + 1,
             keeps_old: self.readers.load(Ordering::SeqCst) > 0,
@@ -132,20 +132,20 @@ impl Memtable {
 
     /// Whether something of the partition of a key was written.
     pub fn has(&self, key: &DecoratedKey<'_>) -> bool {
-        self.lock(self.shard_of(key.token)).has(&self.rules, key)
+        self.shared(self.shard_of(key.token)).has(&self.rules, key)
     }
 
     /// Count of partitions.
     pub fn partitions(&self) -> u64 {
         (0..self.shards.len())
-            .map(|i| self.lock(i).partitions())
+            .map(|i| self.shared(i).partitions())
             .sum()
     }
 
     /// The bases of all timestamps, times of deletion and TTLs.
     pub fn stats(&self) -> EncodingStats {
         let shards = 0..self.shards.len();
-        let stats = shards.map(|i| self.lock(i).stats());
+        let stats = shards.map(|i| self.shared(i).stats());
         stats.fold(EncodingStats::NONE, EncodingStats::merge)
     }
 
@@ -159,12 +159,21 @@ impl Memtable {
     }
 
     #[inline]
-    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+    fn shared(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
+        let shard = &self.shards[shard];
+        match &self.metrics {
+            Some(metrics) => metrics.lock_shared(Wait::Memtable, shard),
+            None => shard.read().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    #[inline]
+    fn exclusive(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
         // A panic elsewhere leaves a shard with a change less, and in order.
         let shard = &self.shards[shard];
         match &self.metrics {
-            Some(metrics) => metrics.lock(Wait::Memtable, shard),
-            None => shard.lock().unwrap_or_else(PoisonError::into_inner),
+            Some(metrics) => metrics.lock_exclusive(Wait::Memtable, shard),
+            None => shard.write().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

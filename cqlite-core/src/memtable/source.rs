@@ -72,7 +72,7 @@ impl Memtable {
             cursor.fill()?;
         } else {
             let batch = &mut cursor.batch;
-            self.lock(shard)
+            self.shared(shard)
                 .take_slices(&self.rules, &key, slices, u64::MAX, batch)?;
         }
         Ok((!cursor.batch.is_empty()).then(|| self.source(cursor)))
@@ -113,7 +113,7 @@ impl Memtable {
     fn moment(&self) -> Moment<'_> {
         self.readers.fetch_add(1, Ordering::SeqCst);
         // Changes get their numbers in their shards' locks: with all of these none is half done.
-        let locks: Vec<_> = (0..self.shards.len()).map(|i| self.lock(i)).collect();
+        let locks: Vec<_> = (0..self.shards.len()).map(|i| self.shared(i)).collect();
         let change = self.changes.load(Ordering::SeqCst);
         drop(locks);
         Moment {
@@ -203,7 +203,7 @@ impl<'m> Cursor<'m> {
             let change = self.moment.as_ref().map_or(u64::MAX, |m| m.change);
             // The last record of another shard sorts before all of this one.
             let after = self.last.as_ref();
-            let shard = memtable.lock(self.shard);
+            let shard = memtable.shared(self.shard);
             let taken = shard.take(&memtable.rules, wanted, after, change, &mut self.batch)?;
             match (taken, wanted) {
                 (Taken::Some, _) => {
@@ -271,7 +271,7 @@ impl<'m> Backwards<'m> {
         let mut cursor = Cursor::new(memtable, None, None, self.shard);
         loop {
             let change = self.moment.as_ref().map_or(u64::MAX, |m| m.change);
-            let shard = memtable.lock(self.shard);
+            let shard = memtable.shared(self.shard);
             let slices = shard.last_slices(rules, &self.key, &mut self.slices, change)?;
             shard.take_slices(rules, &self.key, &slices, change, &mut cursor.batch)?;
             if !self.slices.is_empty() {

@@ -130,7 +130,7 @@ proptest! {
         let mut source = update.source().unwrap();
         crate::commitlog::apply(&mut source, &mut again).unwrap();
         prop_assert_eq!(changes::text(&mut again.source().unwrap()), expected);
-        let footprint: usize = (0..memtable.shards.len()).map(|i| memtable.lock(i).footprint()).sum();
+        let footprint: usize = (0..memtable.shards.len()).map(|i| memtable.shared(i).footprint()).sum();
         prop_assert_eq!(memtable.bytes(), footprint);
         prop_assert_eq!(memtable.is_empty(), memtable.partitions() == 0);
     }

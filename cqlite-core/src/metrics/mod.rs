@@ -24,7 +24,10 @@ pub use snapshot::{
 };
 pub use table::{ReadStats, TableCount, TableMetrics, TimedRead};
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{
+    LockResult, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    TryLockError, TryLockResult,
+};
 use std::time::{Duration, Instant};
 
 /// Of so many operations of a kind that is fast, one is timed.
@@ -183,19 +186,46 @@ impl Metrics {
     /// Locks, and notes how long that took if another one had the lock.
     #[inline]
     pub(crate) fn lock<'a, T>(&self, what: Wait, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
-        match mutex.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(e)) => e.into_inner(),
-            Err(TryLockError::WouldBlock) => self.lock_late(what, mutex),
-        }
+        self.locked(what, mutex.try_lock(), || mutex.lock())
     }
 
-    #[cold]
-    fn lock_late<'a, T>(&self, what: Wait, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
-        let began = Instant::now();
-        let guard = mutex.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waited(what, began.elapsed());
-        guard
+    /// Locks to read, as [`lock`](Self::lock) does.
+    #[inline]
+    pub(crate) fn lock_shared<'a, T>(
+        &self,
+        what: Wait,
+        lock: &'a RwLock<T>,
+    ) -> RwLockReadGuard<'a, T> {
+        self.locked(what, lock.try_read(), || lock.read())
+    }
+
+    /// Locks to write, as [`lock`](Self::lock) does.
+    #[inline]
+    pub(crate) fn lock_exclusive<'a, T>(
+        &self,
+        what: Wait,
+        lock: &'a RwLock<T>,
+    ) -> RwLockWriteGuard<'a, T> {
+        self.locked(what, lock.try_write(), || lock.write())
+    }
+
+    #[inline]
+    fn locked<G>(
+        &self,
+        what: Wait,
+        tried: TryLockResult<G>,
+        wait: impl FnOnce() -> LockResult<G>,
+    ) -> G {
+        match tried {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(e)) => e.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let began = Instant::now();
+                let guard = wait().unwrap_or_else(PoisonError::into_inner);
+                self.waited(what, began.elapsed());
+                guard
+            }
+        }
     }
 
     /// What was counted so far.

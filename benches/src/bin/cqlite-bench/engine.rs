@@ -185,25 +185,33 @@ fn read(
     engine.database.flush()?;
     engine.database.compact(&engine.table, 0)?;
     let keys = keys(rows, hot.unwrap_or(rows), args.ops.unwrap_or(READS));
-    let measure = || {
-        let read = || engine.read_all(&keys, readers, false).map(drop);
-        let runs = Runs::measure(args.warm, args.reps, read)?;
-        Ok((runs, engine.read_all(&keys, readers, true)?))
-    };
-    let (runs, nanos) = match busy {
-        true => engine.beside(rows, measure)?,
-        false => measure()?,
-    };
+    let read = || engine.read_all(&keys, readers, false).map(drop);
     let which = if hot.is_some() { " cached" } else { "" };
     let by = match readers {
         1 => String::new(),
         n => format!(", {n} readers"),
     };
-    let beside = if busy { ", while others write" } else { "" };
     let (cache, block) = (settings.cache_bytes >> 20, settings.chunk_kib);
-    let name = format!("read, cache of {cache} MiB, blocks of {block} KiB{by}{beside}{which}");
-    let peak = rss_anon_bytes();
-    print(args, &name, keys.len() as u64, "reads", runs, peak, nanos);
+    let print = |beside: &str, runs: Runs, nanos: Vec<u64>| {
+        let name = format!("read, cache of {cache} MiB, blocks of {block} KiB{by}{beside}{which}");
+        let peak = rss_anon_bytes();
+        print(args, &name, keys.len() as u64, "reads", runs, peak, nanos);
+    };
+    if busy {
+        let (mut alone, mut beside) = (Runs::default(), Runs::default());
+        Runs::measure(0, args.warm, read)?;
+        // In turn, for the machine is not as fast at all times.
+        for _ in 0..args.reps {
+            alone.append(Runs::measure(0, 1, read)?);
+            beside.append(engine.beside(rows, || Runs::measure(0, 1, read))?);
+        }
+        let timed = || engine.read_all(&keys, readers, true);
+        print(", alone", alone, timed()?);
+        print(", while others write", beside, engine.beside(rows, timed)?);
+    } else {
+        let runs = Runs::measure(args.warm, args.reps, read)?;
+        print("", runs, engine.read_all(&keys, readers, true)?);
+    }
     drop(engine);
     std::fs::remove_dir_all(&root).map_err(|e| Error::io(&root, e))
 }

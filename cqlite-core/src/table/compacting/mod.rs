@@ -501,6 +501,7 @@ impl Table {
             Err(_) if is_interrupted => return Ok(None),
             compacted => compacted?,
         };
+        drop(elsewhere);
         let new = self.replace(transaction, old, &compacted.written)?;
         metrics.count(Count::CompactionWrittenBytes, on_disk(&compacted.written));
         metrics.end(Operation::Compaction, began);
