@@ -2,6 +2,7 @@
 
 use super::testing::{NOW, select, write_at};
 use super::*;
+use crate::sstable::Component;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -218,4 +219,56 @@ fn reads_and_writes_go_on_during_flushes_and_compactions() {
         select(&open(directory.path()).view(), "SELECT p, c, v FROM t"),
         rows
     );
+}
+
+/// A reader, once it holds the present view: it lets go of it a millisecond after there is another one, while `change` is done.
+fn read_meanwhile(table: &Table, change: impl FnOnce()) {
+    let (holds, held) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let view = table.view();
+            holds.send(()).unwrap();
+            while Arc::ptr_eq(&view, &table.view()) {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        });
+        held.recv().unwrap();
+        change();
+    });
+}
+
+#[test]
+fn short_reads_neither_free_memtables_nor_delete_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = open(directory.path());
+    // Threads may stand still for long: in some round the reader is in time.
+    let freed = (0..100).any(|i| {
+        write_at(&table, i, "INSERT INTO t (p, c, v) VALUES (1, 0, 'a')");
+        table.switch_at(|| None).unwrap();
+        let memtable = Arc::downgrade(table.view().memtables.last().unwrap());
+        let mut is_freed = false;
+        read_meanwhile(&table, || {
+            table.flush_switched().unwrap();
+            is_freed = memtable.strong_count() == 0;
+        });
+        is_freed
+    });
+    assert!(freed);
+    let deleted = (0..100).any(|i| {
+        write_at(
+            &table,
+            100 + i,
+            "INSERT INTO t (p, c, v) VALUES (2, 0, 'b')",
+        );
+        table.flush().unwrap();
+        let before = table.view().live[0].sstable.descriptor().clone();
+        let mut are_deleted = false;
+        read_meanwhile(&table, || {
+            table.compact(NOW, None, &mut |_| Ok(())).unwrap();
+            are_deleted = !before.path(&Component::Data).exists();
+        });
+        are_deleted
+    });
+    assert!(deleted);
 }
