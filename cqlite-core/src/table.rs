@@ -10,19 +10,18 @@ mod compacting;
 
 pub use compacting::{CompactionStats, InBackground, Progress};
 
-use self::compacting::{Compacting, Known};
+use self::compacting::{Compacting, Known, on_disk};
+use crate::compaction::{CompressionChange, Destination};
 use crate::memtable::{Memtable, Update};
 use crate::metrics::{Count, Metrics, Operation, TableMetrics, TableSnapshot};
-use crate::model::PartitionSource;
 use crate::partitioner::TokenRange;
 use crate::read::TableReader;
 use crate::schema::TableSchema;
 use crate::sstable::component::statistics::{CommitLogPosition, SerializationHeader};
-use crate::sstable::descriptor::naming;
 use crate::sstable::transaction::{Replaced, remove_leftovers};
 use crate::sstable::{
-    Descriptor, OpenOptions, Provenance, SSTable, SSTableWriter, Transaction, Version,
-    WriteOptions, Written, directory,
+    Descriptor, OpenOptions, Provenance, SSTable, Transaction, Version, WriteOptions, Written,
+    directory,
 };
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -332,7 +331,8 @@ impl Table {
     /// Writes the memtables that are not written to any more as SSTables, the oldest first. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`SSTableWriter`]; `InvalidInput` if the table is retired. What was not written stays in memory, for another flush.
+    /// Those of [`SSTableWriter`](crate::sstable::SSTableWriter); `InvalidInput` if the table is retired. What was not written
+    /// stays in memory, for another flush.
     pub fn flush_switched(&self) -> Result<Vec<Written>> {
         let _flushing = lock(&self.flushing);
         self.check_present()?;
@@ -343,22 +343,19 @@ impl Table {
                 return Ok(all);
             };
             let written = self.write(oldest, next.log_start())?;
-            let new = match &written {
-                Some(written) => Some(Live::open(&written.descriptor, &self.storage.open)?),
-                None => None,
-            };
+            let new = self.open_written(&written)?;
             self.change_view(|view| {
                 let memtables = view.memtables.iter();
                 let memtables = memtables.filter(|memtable| !Arc::ptr_eq(memtable, oldest));
                 let mut live = view.live.clone();
-                live.extend(new.clone());
+                live.extend_from_slice(&new);
                 (memtables.cloned().collect(), live)
             })?;
             let oldest = oldest.clone();
             drop(view);
             be_last(&oldest);
-            if let Some(written) = &written {
-                self.compacting.add_flush(written.on_disk);
+            if !written.is_empty() {
+                self.compacting.add_flush(on_disk(&written));
             }
             all.extend(written);
         }
@@ -378,15 +375,13 @@ impl Table {
         &self,
         memtable: &Memtable,
         log_end: Option<CommitLogPosition>,
-    ) -> Result<Option<Written>> {
+    ) -> Result<Vec<Written>> {
         let span = tracing::info_span!("flush", table = %self.schema.full_name(), bytes = memtable.bytes());
         let _span = span.enter();
         let metrics = &self.storage.metrics;
         let began = metrics.begin(Operation::Flush);
         let written = self.write_unmeasured(memtable, log_end)?;
-        if let Some(written) = &written {
-            metrics.count(Count::FlushedBytes, written.on_disk);
-        }
+        metrics.count(Count::FlushedBytes, on_disk(&written));
         metrics.end(Operation::Flush, began);
         Ok(written)
     }
@@ -395,7 +390,7 @@ impl Table {
         &self,
         memtable: &Memtable,
         log_end: Option<CommitLogPosition>,
-    ) -> Result<Option<Written>> {
+    ) -> Result<Vec<Written>> {
         let interval = memtable.log_start().zip(log_end);
         let interval = interval.filter(|(start, end)| start < end);
         let options = WriteOptions {
@@ -406,19 +401,27 @@ impl Table {
             },
             partitioner: memtable.partitioner().clone(),
             estimated_keys: memtable.partitions().max(1),
-            operation: "flush",
             one_thread: true,
             ..WriteOptions::of_table(&self.schema)?
         };
+        let destination = Destination {
+            directory: &self.directory,
+            version: self.storage.version,
+            compression: CompressionChange::Keep,
+            chunk_length: None,
+            split: self.compacting.split_of_flushes(),
+            operation: "flush",
+            one_thread: true,
+        };
         let mut source = memtable.scan(&TokenRange::ALL);
         let header = SerializationHeader::of_stream(memtable.header(), memtable.stats());
-        let stream = source.header().clone();
-        let naming = naming();
-        let descriptor = Descriptor::next(&self.directory, self.storage.version)?;
-        let mut writer = SSTableWriter::create(descriptor, &header, &stream, options)?;
-        drop(naming);
-        writer.append_all(&mut source)?;
-        writer.finish()
+        let (directory, version) = (destination.directory, destination.version);
+        let mut transaction = Transaction::begin(directory, version, destination.operation)?;
+        let watch = &mut |_| Ok(());
+        let written =
+            destination.write(&mut source, header, options, &[], &mut transaction, watch)?;
+        transaction.commit()?;
+        Ok(written)
     }
 
     /// Deletes all SSTables. What is in memory stays.
@@ -432,6 +435,11 @@ impl Table {
         let transaction = Transaction::begin(&self.directory, version, "truncate")?;
         let live = self.view().live.clone();
         self.replace(transaction, &live, &[]).map(drop)
+    }
+
+    fn open_written(&self, written: &[Written]) -> Result<Vec<Arc<Live>>> {
+        let open = |written: &Written| Live::open(&written.descriptor, &self.storage.open);
+        written.iter().map(open).collect()
     }
 
     /// Puts SSTables in the place of others, in the transaction that wrote them.
@@ -449,10 +457,7 @@ impl Table {
             // Only who compacts replaces them, and nobody else compacts the same.
             let _ = live.replaced.set(replaced.clone());
         }
-        let new = written
-            .iter()
-            .map(|written| Live::open(&written.descriptor, &self.storage.open));
-        let new: Vec<_> = new.collect::<Result<_>>()?;
+        let new = self.open_written(written)?;
         self.change_view(|view| {
             let is_left = |live: &&Arc<Live>| !old.iter().any(|old| Arc::ptr_eq(old, live));
             let live = view.live.iter().filter(is_left).chain(&new);

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 
 from golden import Jvm, Node
@@ -29,4 +30,7 @@ class Live(Node):
 
 
 def cqlite(*args, text=None):
-    return subprocess.run([CQLITE, *args], input=text, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run([CQLITE, *args], input=text, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"cqlite {' '.join(args)} ended with {done.returncode}")
+    return done.stdout

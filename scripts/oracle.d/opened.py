@@ -9,6 +9,10 @@ import tempfile
 
 from living import Live, cqlite
 
+# Two tables with the same rows, one flushed by cqlite and the other by the node.
+SHARDED = "CREATE TABLE shop.{} (k int PRIMARY KEY) WITH compaction = {{'class': 'UnifiedCompactionStrategy', 'min_sstable_size': '0B'}}"
+SHARDED_ROWS = ["INSERT INTO shop.{} (k) VALUES (%d)" % k for k in range(50)]
+
 MADE = """
 CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
 CREATE TYPE shop.address (street text, "No" int);
@@ -97,19 +101,36 @@ def compare(node, data, queries, when):
     return faults
 
 
+def parts(data, table):
+    """What there is to compare of the SSTables of a table: keys, first and last token, share of the ring."""
+    directories = [name for name in os.listdir(os.path.join(data, "shop")) if name.startswith(table + "-")]
+    directory = os.path.join(data, "shop", *directories)
+    files = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith("-Data.db")]
+    lines = [dict(line.split(": ", 1) for line in cqlite("metadata", file).splitlines() if ": " in line) for file in files]
+    # The node adds the shares of its ranges, and so rounds otherwise.
+    share = [round(float(of["Local token space coverage"]), 12) for of in lines]
+    ends = [[of["First token"], of["Last token"]] for of in lines]
+    return sorted([*ends[i], share[i], cqlite("dump", "-e", file)] for i, file in enumerate(files))
+
+
 def judge(version, home):
     data = os.path.join(home, "data")
     os.makedirs(data)
     fmt = ["--version", version]
-    cqlite("exec", data, *fmt, text=MADE)
+    sharded = [text.format("ours") for text in [SHARDED, *SHARDED_ROWS]]
+    cqlite("exec", data, *fmt, text=MADE + ";".join(sharded) + ";")
     node = Live(version, home)
     faults = compare(node, data, QUERIES, "made by cqlite")
-    for q in CHANGED:
+    for q in CHANGED + [text.format("theirs") for text in [SHARDED, *SHARDED_ROWS]]:
         node.run(q)
     for table in ("keyspaces", "tables", "columns", "types", "indexes", "views", "dropped_columns"):
         node.do("flush", keyspace="system_schema", table=table)
-    for table in ("plain", "rich", "nodes", "counts"):
+    for table in ("plain", "rich", "nodes", "counts", "theirs"):
         node.do("flush", keyspace="shop", table=table)
+    ours, theirs = parts(data, "ours"), parts(data, "theirs")
+    if ours != theirs or len(theirs) != 4:
+        faults += 1
+        print(f"{version}, flushed in shards:\n  {ours}\n  the node: {theirs}", flush=True)
     queries = QUERIES + ["SELECT JSON * FROM shop.nodes"]
     faults += compare(node, data, queries, "changed by the node")
     node.stop()

@@ -1,7 +1,7 @@
 //! Where new SSTables go, and what they are written like.
 //!
 //! Authority: `o.a.c.db.compaction.writers.{CompactionAwareWriter,MaxSSTableSizeWriter,MajorLeveledCompactionWriter}`,
-//! `o.a.c.db.compaction.unified.ShardedCompactionWriter`.
+//! `o.a.c.db.compaction.unified.{ShardedCompactionWriter,ShardedMultiWriter}`.
 
 use super::first_and_last_key;
 use super::strategy::{Shards, max_bytes_of_level, tokens_share};
@@ -138,8 +138,8 @@ impl Destination<'_> {
         }
     }
 
-    /// Writes all partitions of `source`, which come of `inputs`.
-    pub(super) fn write<S: PartitionSource>(
+    /// Writes all partitions of `source`, which come of `inputs`; of none if they were in memory.
+    pub(crate) fn write<S: PartitionSource>(
         &self,
         source: &mut S,
         header: SerializationHeader,
@@ -220,6 +220,12 @@ impl Splitter {
                 let bytes = inputs.iter().map(|input| input.data().source().len());
                 let count = (bytes.sum::<u64>() / max_sstable_bytes.max(1)).max(1);
                 options.estimated_keys = (options.estimated_keys / count).max(1);
+            }
+            // Authority: `o.a.c.db.compaction.unified.ShardedMultiWriter.forSplittingKeysBy`.
+            Split::ByShard(shards) if inputs.is_empty() => {
+                let each = options.estimated_keys / u64::from(shards.count());
+                let all = each as f64 * f64::from(shards.count());
+                keys.push((all, i64::MIN, i64::MAX));
             }
             Split::ByShard(_) => {
                 for input in inputs {

@@ -12,6 +12,7 @@ use crate::ErrorKind;
 use crate::query::json_lines;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -79,6 +80,32 @@ const SCHEMA: [&str; 5] = [
      WITH gc_grace_seconds = 0",
     "CREATE TABLE other (k text PRIMARY KEY, v int) WITH comment = 'it''s other'",
 ];
+
+#[test]
+fn a_schema_is_read_while_its_sstables_are_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    run(&mut database.session(), &SCHEMA);
+    let has_ended = AtomicBool::new(false);
+    let load = || {
+        while !has_ended.load(Ordering::Relaxed) {
+            let schema = Schema::load(&directory.path().join("system_schema"), NOW + 1).unwrap();
+            assert!(schema.table("ks", "t").is_some());
+        }
+    };
+    std::thread::scope(|scope| {
+        let loading: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
+        let mut session = database.session();
+        for i in 0..80 {
+            run(
+                &mut session,
+                &[&format!("ALTER TABLE ks.t WITH comment = '{i}'")],
+            );
+        }
+        has_ended.store(true, Ordering::Relaxed);
+        loading.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
 
 #[test]
 fn a_batch_of_several_tables_is_there_as_a_whole_or_not_at_all() {

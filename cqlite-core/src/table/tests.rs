@@ -2,6 +2,7 @@
 
 use super::testing::{NOW, select, write_at};
 use super::*;
+use crate::model::PartitionSource;
 use crate::sstable::Component;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -271,4 +272,46 @@ fn short_reads_neither_free_memtables_nor_delete_files() {
         are_deleted
     });
     assert!(deleted);
+}
+
+#[test]
+fn flushes_of_unified_compaction_are_split_into_shards() {
+    for (options, count) in [("", 1), (", 'min_sstable_size': '0B'", 4)] {
+        let directory = tempfile::tempdir().unwrap();
+        let schema = format!(
+            "CREATE TABLE ks.t (p int PRIMARY KEY, v text)
+            WITH compaction = {{'class': 'UnifiedCompactionStrategy'{options}}}"
+        );
+        let table = testing::open(directory.path(), &schema, ("oa", "big"));
+        assert_eq!(table.flush().unwrap(), []);
+        for p in 0..200 {
+            write_at(
+                &table,
+                p,
+                &format!("INSERT INTO t (p, v) VALUES ({p}, 'x')"),
+            );
+        }
+        let expected = select(&table.view(), "SELECT * FROM t");
+        let written = table.flush().unwrap();
+        assert_eq!(written.len(), count);
+        assert_eq!(written.iter().map(|w| w.partitions).sum::<u64>(), 200);
+        let stats = table.compaction_stats();
+        assert_eq!(
+            (stats.flushes, stats.flush_average),
+            (1, on_disk(&written) as f64)
+        );
+        for live in &table.view().live {
+            let stats = live.sstable.statistics().stats.as_ref().unwrap();
+            let share = stats.token_space_coverage.unwrap();
+            let shard = 1.0 / count as f64;
+            assert!(share > 0.8 * shard && share <= shard, "{share}");
+        }
+        assert_eq!(select(&table.view(), "SELECT * FROM t"), expected);
+        let is_log = |name: &String| name.ends_with(".log");
+        assert!(!files(directory.path()).iter().any(is_log));
+        // The directory is read as it is, too.
+        drop(table);
+        let table = testing::open(directory.path(), &schema, ("oa", "big"));
+        assert_eq!(select(&table.view(), "SELECT * FROM t"), expected);
+    }
 }

@@ -3,15 +3,19 @@
 //! Authority: `o.a.c.schema.SchemaKeyspace.fetchNonSystemKeyspaces`.
 
 use super::{SystemRow, SystemTables, system_key_names};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{PartitionSource, Unfiltered};
 use crate::partitioner::TokenRange;
 use crate::read::TableReader;
 use crate::schema::{HeaderTypes, Schema, TableSchema};
-use crate::sstable::{OpenOptions, SSTable, directory};
+use crate::sstable::directory::{self, TableDirectory};
+use crate::sstable::{OpenOptions, SSTable};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How often the SSTables of a schema in use are listed again because one of them is gone.
+const ATTEMPTS: usize = 20;
 
 /// A live row that owns its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +87,21 @@ impl Schema {
     /// Errors: `NotFound` if there is no such directory or nothing in it; those of its SSTables, and of
     /// [`Schema::from_system_tables`].
     pub fn load(system_schema: &Path, now: i64) -> Result<Schema> {
-        let found = directory::resolve(system_schema)?;
+        // A node, or a database, may replace some of the SSTables between the moments when they are listed and opened.
+        let mut attempts = 0..ATTEMPTS;
+        loop {
+            let found = directory::resolve(system_schema)?;
+            match Self::load_of(&found, now) {
+                Err(e) if e.kind() == ErrorKind::NotFound && attempts.next().is_some() => {}
+                loaded => return loaded,
+            }
+        }
+    }
+
+    fn load_of(found: &[TableDirectory], now: i64) -> Result<Schema> {
         let read = |table: &str| -> Result<Vec<StoredRow>> {
             let mut sstables = Vec::new();
-            for directory in &found {
+            for directory in found {
                 let name = directory.name.as_ref();
                 if name.is_some_and(|n| n.table == table) {
                     for descriptor in directory.readable()? {

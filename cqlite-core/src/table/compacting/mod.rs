@@ -13,10 +13,12 @@ pub use stats::CompactionStats;
 
 use self::snapshot::{Group, Snapshot, share_outside};
 use super::{Live, Table, View, lock};
-use crate::compaction::strategy::{Candidate, Choice, Situation, Strategy};
+use crate::compaction::strategy::{
+    Candidate, Choice, Shards, Situation, Strategy, StrategyOptions,
+};
 use crate::compaction::{
-    Compacted, Compaction, CompactionParams, CompressionChange, Destination, Overlaps, Watch,
-    gc_before_of, min_timestamp_in_memory,
+    Compacted, Compaction, CompactionParams, CompressionChange, Destination, Overlaps, Split,
+    Watch, gc_before_of, min_timestamp_in_memory,
 };
 use crate::merge::purge::Purgeable;
 use crate::metrics::{Count, Operation};
@@ -112,6 +114,20 @@ impl Compacting {
     /// Counts a flush, of so many bytes.
     pub fn add_flush(&self, bytes: u64) {
         self.stats().add_flush(bytes);
+    }
+
+    /// Where SSTables of flushes are split.
+    ///
+    /// Authority: `o.a.c.db.compaction.UnifiedCompactionStrategy.createSSTableMultiWriter`.
+    pub fn split_of_flushes(&self) -> Split {
+        let strategy = self.params.as_ref().map(|params| &params.strategy);
+        match strategy {
+            Some(StrategyOptions::Unified(options)) => {
+                let density = self.stats().flush_average;
+                Split::ByShard(Shards::new(options.shard_count(density)))
+            }
+            _ => Split::Never,
+        }
     }
 
     fn is_waited_for(&self) -> bool {
@@ -531,6 +547,6 @@ impl Table {
     }
 }
 
-fn on_disk(written: &[Written]) -> u64 {
+pub(super) fn on_disk(written: &[Written]) -> u64 {
     written.iter().map(|written| written.on_disk).sum()
 }
