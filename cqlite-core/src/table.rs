@@ -353,7 +353,7 @@ impl Table {
             })?;
             let oldest = oldest.clone();
             drop(view);
-            be_last(&oldest);
+            be_last(&[oldest]);
             if !written.is_empty() {
                 self.compacting.add_flush(on_disk(&written));
             }
@@ -415,8 +415,11 @@ impl Table {
         };
         let mut source = memtable.scan(&TokenRange::ALL);
         let header = SerializationHeader::of_stream(memtable.header(), memtable.stats());
-        let (directory, version) = (destination.directory, destination.version);
-        let mut transaction = Transaction::begin(directory, version, destination.operation)?;
+        let mut transaction = Transaction::begin(
+            destination.directory,
+            destination.version,
+            destination.operation,
+        )?;
         let watch = &mut |_| Ok(());
         let written =
             destination.write(&mut source, header, options, &[], &mut transaction, watch)?;
@@ -463,7 +466,7 @@ impl Table {
             let live = view.live.iter().filter(is_left).chain(&new);
             (view.memtables.clone(), live.cloned().collect())
         })?;
-        old.iter().for_each(be_last);
+        be_last(old);
         Ok(new)
     }
 
@@ -486,11 +489,14 @@ impl Table {
 
 /// Waits for those who read what is in no view any more, if they are done soon: the last one frees a memtable, or deletes
 /// files, which takes a thousand times as long as a read.
-fn be_last<T>(past: &Arc<T>) {
+fn be_last<T>(past: &[Arc<T>]) {
+    // Of all together: a scan may hold many SSTables for hours.
     const TRIES: u32 = 20;
     let mut tries = 0..TRIES;
-    while Arc::strong_count(past) > 1 && tries.next().is_some() {
-        std::thread::sleep(Duration::from_millis(1));
+    for past in past {
+        while Arc::strong_count(past) > 1 && tries.next().is_some() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

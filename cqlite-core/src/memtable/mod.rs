@@ -162,7 +162,7 @@ impl Memtable {
     fn shared(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
         let shard = &self.shards[shard];
         match &self.metrics {
-            Some(metrics) => metrics.lock_shared(Wait::Memtable, shard),
+            Some(metrics) => metrics.locked(Wait::Memtable, shard.try_read(), || shard.read()),
             None => shard.read().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -172,7 +172,7 @@ impl Memtable {
         // A panic elsewhere leaves a shard with a change less, and in order.
         let shard = &self.shards[shard];
         match &self.metrics {
-            Some(metrics) => metrics.lock_exclusive(Wait::Memtable, shard),
+            Some(metrics) => metrics.locked(Wait::Memtable, shard.try_write(), || shard.write()),
             None => shard.write().unwrap_or_else(PoisonError::into_inner),
         }
     }

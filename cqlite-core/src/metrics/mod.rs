@@ -24,10 +24,7 @@ pub use snapshot::{
 };
 pub use table::{ReadStats, TableCount, TableMetrics, TimedRead};
 
-use std::sync::{
-    LockResult, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    TryLockError, TryLockResult,
-};
+use std::sync::{LockResult, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
 /// Of so many operations of a kind that is fast, one is timed.
@@ -189,28 +186,9 @@ impl Metrics {
         self.locked(what, mutex.try_lock(), || mutex.lock())
     }
 
-    /// Locks to read, as [`lock`](Self::lock) does.
+    /// The guard of a lock that was tried, or `wait`'s, and notes how long that took.
     #[inline]
-    pub(crate) fn lock_shared<'a, T>(
-        &self,
-        what: Wait,
-        lock: &'a RwLock<T>,
-    ) -> RwLockReadGuard<'a, T> {
-        self.locked(what, lock.try_read(), || lock.read())
-    }
-
-    /// Locks to write, as [`lock`](Self::lock) does.
-    #[inline]
-    pub(crate) fn lock_exclusive<'a, T>(
-        &self,
-        what: Wait,
-        lock: &'a RwLock<T>,
-    ) -> RwLockWriteGuard<'a, T> {
-        self.locked(what, lock.try_write(), || lock.write())
-    }
-
-    #[inline]
-    fn locked<G>(
+    pub(crate) fn locked<G>(
         &self,
         what: Wait,
         tried: TryLockResult<G>,
@@ -219,13 +197,16 @@ impl Metrics {
         match tried {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(e)) => e.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                let began = Instant::now();
-                let guard = wait().unwrap_or_else(PoisonError::into_inner);
-                self.waited(what, began.elapsed());
-                guard
-            }
+            Err(TryLockError::WouldBlock) => self.locked_late(what, wait),
         }
+    }
+
+    #[cold]
+    fn locked_late<G>(&self, what: Wait, wait: impl FnOnce() -> LockResult<G>) -> G {
+        let began = Instant::now();
+        let guard = wait().unwrap_or_else(PoisonError::into_inner);
+        self.waited(what, began.elapsed());
+        guard
     }
 
     /// What was counted so far.
